@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * path.h - what every packet goes through, wherever it came from
+ *
+ *   parse ─► [ECN] ─► lookup ─► act: stages ─► next hop ─► out
+ *                       │ miss
+ *                       └────► hub
+ *
+ * Frames from guests, from the fabric and from a coprocessor differ in how they
+ * get here, not in what happens next.
+ */
+#pragma once
+
+#include <bpf/decap.h>
+#include <bpf/encap.h>
+#include <bpf/exit.h>
+#include <bpf/hook.h>
+#include <bpf/hub.h>
+#include <bpf/lookup.h>
+#include <bpf/responder.h>
+#include <bpf/stages.h>
+#include <maps/nexthop.h>
+
+/* The inner frame into the cursor's key. A frame of several buffers must have its headers in the first. */
+static __always_inline int path_parse(struct pkt *pkt)
+{
+	__u32 first = pkt->end - pkt->data;
+	int reason;
+
+	reason = parse_frame(pkt->data, pkt->end, &pkt->key, &pkt->frame);
+	if (!reason && pkt->frame.end <= first)
+		return CONTINUE;
+	pkt->len = hook_frame_len(pkt);
+	if (reason)
+		return pkt->len > first ? DROP(NOT_LINEAR) : -reason;
+	return pkt->frame.end <= pkt->len ? CONTINUE : DROP(IP_HEADER);
+}
+
+/* Out through the action's next hop. The body in force is read once. */
+static __always_inline int path_nexthop(struct pkt *pkt, const struct action *action)
+{
+	__u32 id = action->nexthop;
+	struct nexthop *nexthop = bpf_map_lookup_elem(&nexthops, &id);
+	struct nexthop_body *nh;
+	struct eth_header *eth = pkt->data;
+	int verdict;
+
+	if (!nexthop)
+		return DROP(BAD_ACTION);
+	nh = &nexthop->body[nexthop->active & 1];
+	if (nh->kind == NEXTHOP_DOWN)
+		return DROP(NEXTHOP_DOWN);
+	if (pkt->frame.end - pkt->frame.l3 > nh->mtu)
+		return DROP(TOO_BIG);
+	if ((void *)(eth + 1) > pkt->end)
+		return DROP(SHORT_FRAME);
+	copy_macs(eth, action->dmac);
+	if (nh->kind == NEXTHOP_TUNNEL) {
+		verdict = encap(pkt, nh, action->vni);
+		if (verdict)
+			return verdict;
+	}
+	return pkt_redirect(pkt, nh->port);
+}
+
+static __always_inline void count_flow(const struct pkt *pkt)
+{
+	struct flow_stats *stats = bpf_map_lookup_elem(&flow_stats, &pkt->flow);
+
+	if (stats) {
+		stats->packets++;
+		stats->bytes += pkt->len;
+	}
+}
+
+static __always_inline int path_act(struct pkt *pkt, const struct action *action)
+{
+	int verdict;
+
+	count_flow(pkt);
+	if (action->verdict != ACTION_FORWARD) {
+		if (action->verdict == ACTION_DROP)
+			return -(int)(action->reason & (REASON_MAX - 1)) ?: DROP(BAD_ACTION);
+		if (action->verdict == ACTION_GATEWAY)
+			return respond_gateway(pkt, action);
+		return DROP(BAD_ACTION);
+	}
+	if (action->stages) {
+		verdict = stages_run(pkt, action);
+		if (verdict)
+			return verdict;
+	}
+	return path_nexthop(pkt, action);
+}
+
+static __always_inline int path_flow(struct pkt *pkt)
+{
+	struct flow *flow = flow_lookup(pkt);
+
+	return flow ? path_act(pkt, &flow->action) : punt(pkt, HUB_MISS);
+}
+
+/* A frame that came back: the flow it was sent back for, if it still is that flow. */
+static __always_inline int path_resume(struct pkt *pkt, __u32 index, __u32 gen)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, &index);
+
+	pkt->digest = flow_digest(&pkt->key, flow_secret);
+	pkt->flow = index;
+	if (!flow || flow->action.gen != gen)
+		return DROP(HUB_STALE);
+	return path_act(pkt, &flow->action);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * stages.h - the stages of an action, in the order of their bits
+ *
+ * Each stage is small, knows nothing of the others, and returns CONTINUE or a
+ * drop. Most flows have no stage and never come here.
+ */
+#pragma once
+
+#include <bpf/hook.h>
+#include <maps/sample.h>
+
+/* Decrements TTL or hop limit; RFC 1812 section 5.3.1, RFC 8200 section 3. */
+static __always_inline int stage_ttl(struct pkt *pkt)
+{
+	if (pkt->frame.kind == FRAME_IPV4) {
+		struct ipv4_header *ip = pkt_l3(pkt, sizeof(*ip));
+		__be16 old;
+
+		if (!ip)
+			return DROP(SHORT_FRAME);
+		if (ip->ttl <= 1)
+			return DROP(TTL_EXPIRED);
+		old = *(__be16 *)&ip->ttl;
+		ip->ttl--;
+		ip->checksum = sum_replace(ip->checksum, old, *(__be16 *)&ip->ttl);
+	} else {
+		struct ipv6_header *ip = pkt_l3(pkt, sizeof(*ip));
+
+		if (!ip)
+			return DROP(SHORT_FRAME);
+		if (ip->hop_limit <= 1)
+			return DROP(TTL_EXPIRED);
+		ip->hop_limit--;
+	}
+	return CONTINUE;
+}
+
+/* Takes @n tags off. The addresses in front of them are written again on the way out. */
+static __always_inline int stage_vlan_pop(struct pkt *pkt, __u8 n)
+{
+	const __u32 bytes = (n & 3) * sizeof(struct vlan_header);
+
+	if (hook_shrink(pkt, bytes))
+		return DROP(SHORT_FRAME);
+	pkt->len -= bytes;
+	return CONTINUE;
+}
+
+/* Puts a C-tag between the addresses, which are written later, and the type. */
+static __always_inline int stage_vlan_push(struct pkt *pkt, __be16 tci)
+{
+	struct {
+		__be16 type, tci;
+	} *tag;
+
+	if (hook_grow(pkt, sizeof(*tag)))
+		return DROP(NO_HEADROOM);
+	tag = pkt->data + 2 * ETH_ADDR_LEN;
+	if ((void *)(tag + 1) > pkt->end)
+		return DROP(SHORT_FRAME);
+	tag->type = wire16(ETHERTYPE_VLAN);
+	tag->tci = tci;
+	pkt->len += sizeof(*tag);
+	return CONTINUE;
+}
+
+/* Copies one in @rate packets to the sample ring; a full ring costs the sample only. */
+static __always_inline int stage_sample(struct pkt *pkt, __u32 rate)
+{
+	struct sample *s;
+	__u32 caught;
+
+	if ((__u64)bpf_get_prandom_u32() * rate >> 32)
+		return CONTINUE;
+	s = bpf_ringbuf_reserve(&samples, sizeof(*s), 0);
+	if (!s)
+		return CONTINUE;
+	caught = pkt->len < SAMPLE_BYTES ? pkt->len : SAMPLE_BYTES;
+	s->stamp_ns = bpf_ktime_get_ns();
+	s->flow = pkt->flow;
+	s->port = pkt->port;
+	s->frame_len = pkt->len;
+	s->rate = rate;
+	s->pad = 0;
+	__builtin_memset(s->bytes, 0, sizeof(s->bytes));
+	barrier_var(caught);		/* clang-19: keeps the bound in the register the helper gets */
+	if (caught < 1 || caught > SAMPLE_BYTES || hook_load(pkt, s->bytes, caught))
+		caught = 0;
+	s->caught_len = caught;
+	bpf_ringbuf_submit(s, 0);
+	return CONTINUE;
+}
+
+static __noinline int stages_run(struct pkt *pkt, const struct action *action)
+{
+	const __u32 stages = action->stages;
+	int verdict = CONTINUE;
+
+	if (stages & STAGE_TTL)
+		verdict = stage_ttl(pkt);
+	if (!verdict && stages & STAGE_VLAN_POP)
+		verdict = stage_vlan_pop(pkt, action->n_pop);
+	if (!verdict && stages & STAGE_VLAN_PUSH)
+		verdict = stage_vlan_push(pkt, action->push_tci);
+	if (!verdict && stages & STAGE_SAMPLE)
+		verdict = stage_sample(pkt, action->sample);
+	return verdict;
+}

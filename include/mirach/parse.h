@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * parse.h - an Ethernet frame becomes a flow key
+ *
+ * One pass from Ethernet to the ports. The fast path runs it on every packet,
+ * the agent on every miss, `mirachctl trace` on the packet it is asked about and
+ * the fuzzer on anything, so that all four agree on what a packet is.
+ *
+ *   start                l3                    l4                 end
+ *     | Ethernet [tag [tag]] | IPv4+options, or IPv6+extensions | ports ... |
+ *
+ * The parser reads nothing at or beyond `end`. It fills addresses, protocol,
+ * ports and tags of the key; scope and outer belong to the caller. It judges form
+ * only: whether an address may be used is the policy's business.
+ *
+ * See also: wire.h (headers), reasons.def (what each refusal means).
+ */
+#pragma once
+
+#include <mirach/flow.h>
+#include <mirach/reasons.h>
+#include <mirach/wire.h>
+
+#define PARSE_MAX_EXTENSIONS 6
+
+enum frame_kind {
+	FRAME_IPV4 = 4,
+	FRAME_IPV6 = 6,
+	FRAME_ARP = 1,				/* key holds tags only */
+};
+
+enum frame_fragment {
+	FRAGMENT_NONE = 0,
+	FRAGMENT_FIRST = 1,			/* has ports */
+	FRAGMENT_LATER = 2,			/* has none: ports are zero */
+};
+
+/* What the parser learned beside the key. Offsets and lengths in bytes from the start of the frame. */
+struct frame {
+	__u16 l3;				/* IP or ARP header */
+	__u16 l4;				/* first byte after IP header, options and extensions */
+	__u32 end;				/* where the IP packet says it ends */
+	__u8 kind;				/* enum frame_kind */
+	__u8 fragment;				/* enum frame_fragment */
+	__u8 tos;				/* IPv4 TOS or IPv6 traffic class */
+	__u8 n_tags;				/* VLAN tags, 0 to 2 */
+};
+
+MIRACH_INLINE int is_vlan_type(__be16 type)
+{
+	return type == wire16(ETHERTYPE_VLAN) || type == wire16(ETHERTYPE_QINQ);
+}
+
+/* Ports, or ICMP type and code, at @pos. Protocols without ports leave them zero. */
+MIRACH_INLINE int parse_l4(void *pos, void *end, struct flow_key *key, struct frame *f)
+{
+	__u32 left = f->end - f->l4;
+
+	switch (key->proto) {
+	case PROTO_TCP: {
+		struct tcp_header *tcp = pos;
+
+		if ((void *)(tcp + 1) > end || left < sizeof(*tcp))
+			return REASON_L4_HEADER;
+		if (tcp->offset >> 4 < 5 || (__u32)(tcp->offset >> 4) * 4 > left)
+			return REASON_L4_HEADER;
+		key->sport = tcp->sport;
+		key->dport = tcp->dport;
+		return 0;
+	}
+	case PROTO_UDP: {
+		struct udp_header *udp = pos;
+
+		if ((void *)(udp + 1) > end || left < sizeof(*udp))
+			return REASON_L4_HEADER;
+		if (host16(udp->len) < sizeof(*udp) ||
+		    (f->fragment == FRAGMENT_NONE && host16(udp->len) > left))
+			return REASON_L4_HEADER;
+		key->sport = udp->sport;
+		key->dport = udp->dport;
+		return 0;
+	}
+	case PROTO_SCTP: {
+		struct sctp_header *sctp = pos;
+
+		if ((void *)(sctp + 1) > end || left < sizeof(*sctp))
+			return REASON_L4_HEADER;
+		key->sport = sctp->sport;
+		key->dport = sctp->dport;
+		return 0;
+	}
+	case PROTO_ICMP:
+	case PROTO_ICMPV6: {
+		struct icmp_header *icmp = pos;
+
+		if ((void *)(icmp + 1) > end || left < sizeof(*icmp))
+			return REASON_L4_HEADER;
+		key->sport = wire16(icmp->type);
+		key->dport = wire16(icmp->code);
+		return 0;
+	}
+	}
+	return 0;
+}
+
+MIRACH_INLINE int parse_ipv4(void *pos, void *end, struct flow_key *key, struct frame *f)
+{
+	struct ipv4_header *ip = pos;
+	__u32 header_len, total_len;
+	__u16 fragment;
+
+	if ((void *)(ip + 1) > end)
+		return REASON_SHORT_FRAME;
+	header_len = (ip->version_ihl & 0x0f) * 4;
+	total_len = host16(ip->total_len);
+	if (ip->version_ihl >> 4 != 4 || header_len < sizeof(*ip) || total_len < header_len)
+		return REASON_IP_HEADER;
+
+	f->kind = FRAME_IPV4;
+	f->tos = ip->tos;
+	f->l4 = f->l3 + header_len;
+	f->end = f->l3 + total_len;
+	ip_addr_set_v4(&key->src, ip->src);
+	ip_addr_set_v4(&key->dst, ip->dst);
+	key->proto = ip->proto;
+
+	fragment = host16(ip->fragment);
+	if (fragment & IPV4_OFFSET_MASK) {
+		f->fragment = FRAGMENT_LATER;
+		return 0;
+	}
+	f->fragment = fragment & IPV4_MF ? FRAGMENT_FIRST : FRAGMENT_NONE;
+	return parse_l4(pos + header_len, end, key, f);
+}
+
+MIRACH_INLINE int is_ipv6_extension(__u8 proto)
+{
+	return proto == PROTO_HOPOPTS || proto == PROTO_ROUTING || proto == PROTO_FRAGMENT ||
+	       proto == PROTO_DSTOPTS || proto == PROTO_AH;
+}
+
+/* Bytes of the extension header at @ext, which is of type @proto. */
+MIRACH_INLINE __u32 ipv6_extension_len(__u8 proto, const struct ipv6_extension *ext)
+{
+	if (proto == PROTO_FRAGMENT)
+		return sizeof(struct ipv6_fragment);
+	if (proto == PROTO_AH)
+		return (ext->len8 + 2) * 4;	/* RFC 4302 section 2.2 */
+	return (ext->len8 + 1) * 8;
+}
+
+MIRACH_INLINE __u8 ipv6_fragment_place(const struct ipv6_fragment *fragment)
+{
+	__u16 offset = host16(fragment->offset);
+
+	if (offset >> 3)
+		return FRAGMENT_LATER;
+	return offset & 1 ? FRAGMENT_FIRST : FRAGMENT_NONE;
+}
+
+/*
+ * The chain after the fixed header. A later fragment ends the walk: what follows
+ * its fragment header is payload. ESP and unknown protocols end it too.
+ */
+MIRACH_INLINE int parse_ipv6_extensions(void *pos, void *end, struct flow_key *key, struct frame *f)
+{
+	for (int i = 0; i < PARSE_MAX_EXTENSIONS; i++) {
+		struct ipv6_extension *ext = pos;
+		__u32 len;
+
+		if (!is_ipv6_extension(key->proto))
+			return parse_l4(pos, end, key, f);
+		if (pos + sizeof(struct ipv6_fragment) > end)
+			return REASON_IPV6_EXTENSIONS;
+		if (key->proto == PROTO_FRAGMENT)
+			f->fragment = ipv6_fragment_place(pos);
+		len = ipv6_extension_len(key->proto, ext);
+		key->proto = ext->next;
+		f->l4 += len;
+		if (f->l4 > f->end)
+			return REASON_IPV6_EXTENSIONS;
+		if (f->fragment == FRAGMENT_LATER)
+			return 0;
+		pos += len;
+	}
+	return is_ipv6_extension(key->proto) ? REASON_IPV6_EXTENSIONS : parse_l4(pos, end, key, f);
+}
+
+MIRACH_INLINE int parse_ipv6(void *pos, void *end, struct flow_key *key, struct frame *f)
+{
+	struct ipv6_header *ip = pos;
+	__u32 word;
+
+	if ((void *)(ip + 1) > end)
+		return REASON_SHORT_FRAME;
+	word = host32(ip->version_class_label);
+	if (word >> 28 != 6)
+		return REASON_IP_HEADER;
+
+	f->kind = FRAME_IPV6;
+	f->tos = word >> 20;
+	f->l4 = f->l3 + sizeof(*ip);
+	f->end = f->l4 + host16(ip->payload_len);
+	f->fragment = FRAGMENT_NONE;
+	key->src = ip->src;
+	key->dst = ip->dst;
+	key->proto = ip->next;
+
+	if (key->proto == PROTO_TCP || key->proto == PROTO_UDP || key->proto == PROTO_ICMPV6)
+		return parse_l4(ip + 1, end, key, f);
+	return parse_ipv6_extensions(ip + 1, end, key, f);
+}
+
+/* Up to two tags. Leaves @ret_pos and @ret_type at what they carry. */
+MIRACH_INLINE int parse_vlan(void **ret_pos, __be16 *ret_type, void *end, struct flow_key *key,
+			     struct frame *f)
+{
+	for (int i = 0; i < 2; i++) {
+		struct vlan_header *tag = *ret_pos;
+
+		if (!is_vlan_type(*ret_type))
+			return 0;
+		if ((void *)(tag + 1) > end)
+			return REASON_SHORT_FRAME;
+		key->vlan[i] = (host16(tag->tci) & VLAN_VID_MASK) | FLOW_VLAN_PRESENT;
+		f->n_tags = i + 1;
+		*ret_type = tag->type;
+		*ret_pos = tag + 1;
+	}
+	return is_vlan_type(*ret_type) ? REASON_VLAN_DEPTH : 0;
+}
+
+/*
+ * Parses the frame in [@start, @end). @key and @f must be zeroed by the caller.
+ * Returns 0, or the enum drop_reason that says what is wrong. Two questions are
+ * left to the caller, who knows the length of the whole frame where [@start,
+ * @end) is only its first buffer: whether f->end lies inside it, and whether a
+ * header that was cut short merely continues in the next buffer.
+ */
+MIRACH_INLINE int parse_frame(void *start, void *end, struct flow_key *key, struct frame *f)
+{
+	struct eth_header *eth = start;
+	void *pos = eth + 1;
+	__be16 type;
+	int err;
+
+	if (pos > end)
+		return REASON_SHORT_FRAME;
+	type = eth->type;
+	if (is_vlan_type(type)) {
+		err = parse_vlan(&pos, &type, end, key, f);
+		if (err)
+			return err;
+	}
+	f->l3 = sizeof(*eth) + f->n_tags * sizeof(struct vlan_header);
+
+	if (type == wire16(ETHERTYPE_IPV4))
+		return parse_ipv4(pos, end, key, f);
+	if (type == wire16(ETHERTYPE_IPV6))
+		return parse_ipv6(pos, end, key, f);
+	if (type != wire16(ETHERTYPE_ARP))
+		return REASON_ETHERTYPE;
+	f->kind = FRAME_ARP;
+	return 0;
+}
