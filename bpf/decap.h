@@ -176,7 +176,7 @@ static __always_inline int decap(struct pkt *pkt, const struct port *port)
 		return DROP(UNKNOWN_VNI);
 	pkt->key.scope = SCOPE_FABRIC | vni;
 	pkt->from_fabric = 1;
-	if (hook_shrink(pkt, o.len))
+	if (hook_decap(pkt, o.len))
 		return DROP(OUTER_HEADER);
 	pkt->len -= o.len;
 	return CONTINUE;
@@ -210,11 +210,13 @@ static __always_inline int ecn_write(struct pkt *pkt, __u8 tos)
 		ip->checksum = sum_replace(ip->checksum, old, *(__be16 *)&ip->version_ihl);
 	} else {
 		struct ipv6_header *ip = pkt_l3(pkt, sizeof(*ip));
+		__be32 old;
 
 		if (!ip)
 			return DROP(SHORT_FRAME);
-		ip->version_class_label = (ip->version_class_label & wire32(0xf00fffff)) |
-					  wire32((__u32)tos << 20);
+		old = ip->version_class_label;
+		ip->version_class_label = (old & wire32(0xf00fffff)) | wire32((__u32)tos << 20);
+		hook_sum(pkt, old, ip->version_class_label);
 	}
 	return CONTINUE;
 }

@@ -45,7 +45,7 @@ static __always_inline int encap_push(struct pkt *pkt, const struct nexthop_body
 	const __u8 tos = outer_tos(nh, pkt->frame.tos);
 	const __u32 total = pkt->len + len;
 
-	if (hook_grow(pkt, len))
+	if (hook_encap(pkt, len, ip_len, udp_len))
 		return DROP(NO_HEADROOM);
 	if (pkt->data + len > pkt->end)
 		return DROP(SHORT_FRAME);

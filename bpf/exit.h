@@ -39,12 +39,12 @@ static __always_inline struct port *port_get(__u32 port)
 static __always_inline int pkt_enter(struct pkt *pkt, HOOK_CTX *ctx)
 {
 	pkt->ctx = ctx;
-	hook_reload(pkt);
+	hook_linear(pkt);
 	pkt->port = port_of_ifindex(hook_ifindex(ctx));
 	pkt->books = bpf_map_lookup_elem(&usage, &pkt->port);
 	if (!pkt->books || pkt->port == PORT_NONE)
 		return DROP(NO_PORT);
-	pkt->len = pkt->end - pkt->data;
+	pkt->len = hook_first_len(ctx);
 	pkt->books->in++;
 	pkt->books->in_bytes += pkt->len;
 	return CONTINUE;
@@ -65,7 +65,7 @@ static __always_inline int pkt_redirect(struct pkt *pkt, __u32 out_port)
 
 	out_port &= PORT_MAX - 1;
 	theirs = bpf_map_lookup_elem(&usage, &out_port);
-	if (hook_redirect(out_port) != HOOK_REDIRECT || !theirs)
+	if (hook_redirect(pkt, out_port) != HOOK_REDIRECT || !theirs)
 		return DROP(PORT_DOWN);
 	theirs->delivered++;
 	theirs->delivered_bytes += pkt->len;

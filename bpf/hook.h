@@ -8,13 +8,20 @@
  *   HOOK_CTX                      type of the context
  *   HOOK_PASS, _DROP, _REDIRECT   what an entry program may return
  *   hook_reload(pkt)              refresh data and end
+ *   hook_linear(pkt)              first load of the cursor, with all headers in reach if the hook can
+ *   hook_first_len(ctx)           bytes of the frame, as far as that costs nothing
  *   hook_frame_len(pkt)           bytes of the whole frame, all buffers
+ *   hook_wire_len(pkt)            bytes of the longest IP packet the frame becomes on the wire
  *   hook_ifindex(ctx)             device the frame came in by
- *   hook_grow(pkt, n)             n bytes in front, contents undefined
- *   hook_shrink(pkt, n)           n bytes off the front
+ *   hook_tagged(ctx)              a VLAN tag is held beside the frame: its VID | FLOW_VLAN_PRESENT
+ *   hook_tag_pop(pkt, n)          n VLAN tags off; addresses undefined until written
+ *   hook_tag_push(pkt, tci)       a C-tag on; likewise
+ *   hook_encap(pkt, n, ip, udp)   n bytes for outer headers in front, of which ip and udp are theirs
+ *   hook_decap(pkt, n)            n bytes of outer headers off the front
  *   hook_set_len(pkt, len)        cut or extend the end
  *   hook_load(pkt, buf, len)      first bytes of the frame, across buffers
- *   hook_redirect(port)           out through a port slot: HOOK_REDIRECT, or what else it is
+ *   hook_sum(pkt, old, new)       a word outside any checksummed header changed
+ *   hook_redirect(pkt, port)      out through a port slot: HOOK_REDIRECT, or what else it is
  *
  * Resizing functions return 0 or -errno and reload the cursor; every other
  * pointer into the packet is dead afterwards.

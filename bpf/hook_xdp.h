@@ -26,14 +26,35 @@ static __always_inline void hook_reload(struct pkt *pkt)
 	pkt->end = (void *)(long)pkt->ctx->data_end;
 }
 
+static __always_inline void hook_linear(struct pkt *pkt)
+{
+	hook_reload(pkt);
+}
+
+static __always_inline __u32 hook_first_len(struct xdp_md *ctx)
+{
+	return ctx->data_end - ctx->data;
+}
+
 static __always_inline __u32 hook_frame_len(struct pkt *pkt)
 {
 	return bpf_xdp_get_buff_len(pkt->ctx);
 }
 
+static __always_inline __u32 hook_wire_len(const struct pkt *pkt)
+{
+	return pkt->frame.end - pkt->frame.l3;
+}
+
 static __always_inline __u32 hook_ifindex(struct xdp_md *ctx)
 {
 	return ctx->ingress_ifindex;
+}
+
+static __always_inline __u16 hook_tagged(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return 0;
 }
 
 static __always_inline long hook_grow(struct pkt *pkt, __u32 n)
@@ -52,6 +73,42 @@ static __always_inline long hook_shrink(struct pkt *pkt, __u32 n)
 	return err;
 }
 
+/* The addresses in front of the tags are written again on the way out, so they need not move. */
+static __always_inline long hook_tag_pop(struct pkt *pkt, __u32 n)
+{
+	pkt->len -= n * sizeof(struct vlan_header);
+	return hook_shrink(pkt, n * sizeof(struct vlan_header));
+}
+
+static __always_inline long hook_tag_push(struct pkt *pkt, __be16 tci)
+{
+	struct {
+		__be16 type, tci;
+	} *tag;
+
+	if (hook_grow(pkt, sizeof(*tag)))
+		return -1;
+	tag = pkt->data + 2 * ETH_ADDR_LEN;
+	if ((void *)(tag + 1) > pkt->end)
+		return -1;
+	tag->type = wire16(ETHERTYPE_VLAN);
+	tag->tci = tci;
+	pkt->len += sizeof(*tag);
+	return 0;
+}
+
+static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, __u32 udp_len)
+{
+	(void)ip_len;
+	(void)udp_len;
+	return hook_grow(pkt, n);
+}
+
+static __always_inline long hook_decap(struct pkt *pkt, __u32 n)
+{
+	return hook_shrink(pkt, n);
+}
+
 static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
 {
 	long err = bpf_xdp_adjust_tail(pkt->ctx, (int)len - (int)hook_frame_len(pkt));
@@ -65,7 +122,15 @@ static __always_inline long hook_load(struct pkt *pkt, void *buf, __u32 len)
 	return bpf_xdp_load_bytes(pkt->ctx, 0, buf, len);
 }
 
-static __always_inline int hook_redirect(__u32 port)
+static __always_inline void hook_sum(struct pkt *pkt, __be32 old, __be32 new)
 {
+	(void)pkt;
+	(void)old;
+	(void)new;
+}
+
+static __always_inline int hook_redirect(struct pkt *pkt, __u32 port)
+{
+	(void)pkt;
 	return bpf_redirect_map(&port_devs, port, 0);
 }

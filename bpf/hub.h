@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hub.h - handing a frame to a coprocessor and taking it back
+ * hub.h - handing a frame to a coprocessor
  *
- *   punt():   inner frame ─► hub header in front ─► hub's near end
- *   resume(): hub's near end ─► header off ─► cursor as it was, flow known
+ *   inner frame ─► hub header in front ─► hub's near end ─► far end ─► socket
  *
  * The limit is a token bucket per vport, and per class of senders for frames from
  * the fabric: one guest's scan cannot fill the ring that all share.
@@ -49,14 +48,20 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 		return DROP(NO_HUB);
 	if (!miss_allowed(pkt, port))
 		return DROP(MISS_LIMIT);
-	if (hook_grow(pkt, sizeof(*h)))
+	if (hook_encap(pkt, sizeof(*h), sizeof(h->ip), sizeof(h->udp)))
 		return DROP(NO_HEADROOM);
 	h = pkt->data;
 	if ((void *)(h + 1) > pkt->end)
 		return DROP(SHORT_FRAME);
 	*h = (struct hub_header){
-		.dmac = { 1 },
-		.ethertype = wire16(HUB_ETHERTYPE),
+		.eth.dmac = { 1 },
+		.eth.type = wire16(ETHERTYPE_IPV4),
+		.ip.version_ihl = 0x45,
+		.ip.ttl = 1,
+		.ip.proto = PROTO_UDP,
+		.ip.total_len = wire16(pkt->len + sizeof(*h) - sizeof(h->eth)),
+		.udp.dport = wire16(HUB_UDP_PORT),
+		.udp.len = wire16(pkt->len + sizeof(*h) - sizeof(h->eth) - sizeof(h->ip)),
 		.version = HUB_VERSION,
 		.why = why,
 		.outer_tos = pkt->outer_tos,
@@ -67,43 +72,4 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 	if (pkt_redirect(pkt, port->hub) != VERDICT_OUT)
 		return DROP(NO_HUB);
 	return VERDICT_PUNTED;
-}
-
-/*
- * Reads the header of a frame that came back, takes it off, and continues in the
- * books of the port that first took the frame. On CONTINUE the header's flow and
- * generation are in @ret_flow and @ret_gen.
- */
-static __always_inline int resume(struct pkt *pkt, __u32 *ret_flow, __u32 *ret_gen)
-{
-	struct hub_header *h = pkt->data;
-	__u32 verdict, reason;
-	__u32 port;
-
-	if ((void *)(h + 1) > pkt->end || h->ethertype != wire16(HUB_ETHERTYPE) ||
-	    h->version != HUB_VERSION || h->verdict == HUB_PENDING)
-		return DROP(HUB_HEADER);
-	port = h->port & (PORT_MAX - 1);
-	verdict = h->verdict;
-	reason = h->reason & (REASON_MAX - 1);
-	*ret_flow = h->flow;
-	*ret_gen = h->gen;
-	pkt->key.scope = h->scope;
-	pkt->key.outer = h->outer;
-	pkt->outer_tos = h->outer_tos;
-	pkt->from_fabric = h->scope & SCOPE_FABRIC ? 1 : 0;
-
-	pkt->books->out++;		/* the hub's own: handed on */
-	pkt->books->out_bytes += pkt->len;
-	pkt->port = port;
-	pkt->books = bpf_map_lookup_elem(&usage, &pkt->port);
-	if (!pkt->books)
-		return DROP(HUB_HEADER);
-	pkt->books->resumed++;
-	if (verdict == HUB_DROP)
-		return -(int)reason;
-	if (hook_shrink(pkt, sizeof(*h)))
-		return DROP(HUB_HEADER);
-	pkt->len -= sizeof(*h);
-	return CONTINUE;
 }

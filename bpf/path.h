@@ -21,13 +21,22 @@
 #include <bpf/stages.h>
 #include <maps/nexthop.h>
 
+/* All ways through the parser continue as one. */
+static __always_inline void frame_forget(struct frame *f)
+{
+	__u64 *words = (__u64 *)f;
+
+	words[0] = forget(words[0]);
+	words[1] = forget(words[1]);
+}
+
 /* The inner frame into the cursor's key. A frame of several buffers must have its headers in the first. */
 static __always_inline int path_parse(struct pkt *pkt)
 {
 	__u32 first = pkt->end - pkt->data;
-	int reason;
+	int reason = parse_frame(pkt->data, pkt->end, &pkt->key, &pkt->frame);
 
-	reason = parse_frame(pkt->data, pkt->end, &pkt->key, &pkt->frame);
+	frame_forget(&pkt->frame);
 	if (!reason && pkt->frame.end <= first)
 		return CONTINUE;
 	pkt->len = hook_frame_len(pkt);
@@ -50,7 +59,7 @@ static __always_inline int path_nexthop(struct pkt *pkt, const struct action *ac
 	nh = &nexthop->body[nexthop->active & 1];
 	if (nh->kind == NEXTHOP_DOWN)
 		return DROP(NEXTHOP_DOWN);
-	if (pkt->frame.end - pkt->frame.l3 > nh->mtu)
+	if (hook_wire_len(pkt) > nh->mtu)
 		return DROP(TOO_BIG);
 	if ((void *)(eth + 1) > pkt->end)
 		return DROP(SHORT_FRAME);

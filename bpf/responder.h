@@ -22,7 +22,7 @@ static __always_inline int reply(struct pkt *pkt, const __u8 *mac)
 		return DROP(SHORT_FRAME);
 	__builtin_memcpy(eth->dmac, eth->smac, ETH_ADDR_LEN);
 	__builtin_memcpy(eth->smac, mac, ETH_ADDR_LEN);
-	return hook_redirect(pkt->port) == HOOK_REDIRECT ? VERDICT_REPLIED : DROP(PORT_DOWN);
+	return hook_redirect(pkt, pkt->port) == HOOK_REDIRECT ? VERDICT_REPLIED : DROP(PORT_DOWN);
 }
 
 static __always_inline struct neighbour *neighbour_find(__u32 vni, const struct ip_addr *addr)

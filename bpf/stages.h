@@ -26,42 +26,16 @@ static __always_inline int stage_ttl(struct pkt *pkt)
 		ip->checksum = sum_replace(ip->checksum, old, *(__be16 *)&ip->ttl);
 	} else {
 		struct ipv6_header *ip = pkt_l3(pkt, sizeof(*ip));
+		__be32 old;
 
 		if (!ip)
 			return DROP(SHORT_FRAME);
 		if (ip->hop_limit <= 1)
 			return DROP(TTL_EXPIRED);
+		old = *(__be32 *)&ip->payload_len;
 		ip->hop_limit--;
+		hook_sum(pkt, old, *(__be32 *)&ip->payload_len);
 	}
-	return CONTINUE;
-}
-
-/* Takes @n tags off. The addresses in front of them are written again on the way out. */
-static __always_inline int stage_vlan_pop(struct pkt *pkt, __u8 n)
-{
-	const __u32 bytes = (n & 3) * sizeof(struct vlan_header);
-
-	if (hook_shrink(pkt, bytes))
-		return DROP(SHORT_FRAME);
-	pkt->len -= bytes;
-	return CONTINUE;
-}
-
-/* Puts a C-tag between the addresses, which are written later, and the type. */
-static __always_inline int stage_vlan_push(struct pkt *pkt, __be16 tci)
-{
-	struct {
-		__be16 type, tci;
-	} *tag;
-
-	if (hook_grow(pkt, sizeof(*tag)))
-		return DROP(NO_HEADROOM);
-	tag = pkt->data + 2 * ETH_ADDR_LEN;
-	if ((void *)(tag + 1) > pkt->end)
-		return DROP(SHORT_FRAME);
-	tag->type = wire16(ETHERTYPE_VLAN);
-	tag->tci = tci;
-	pkt->len += sizeof(*tag);
 	return CONTINUE;
 }
 
@@ -100,9 +74,9 @@ static __noinline int stages_run(struct pkt *pkt, const struct action *action)
 	if (stages & STAGE_TTL)
 		verdict = stage_ttl(pkt);
 	if (!verdict && stages & STAGE_VLAN_POP)
-		verdict = stage_vlan_pop(pkt, action->n_pop);
+		verdict = hook_tag_pop(pkt, action->n_pop & 3) ? DROP(SHORT_FRAME) : CONTINUE;
 	if (!verdict && stages & STAGE_VLAN_PUSH)
-		verdict = stage_vlan_push(pkt, action->push_tci);
+		verdict = hook_tag_push(pkt, action->push_tci) ? DROP(NO_HEADROOM) : CONTINUE;
 	if (!verdict && stages & STAGE_SAMPLE)
 		verdict = stage_sample(pkt, action->sample);
 	return verdict;

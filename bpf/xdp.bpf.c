@@ -7,55 +7,13 @@
  *   mirach_hub_resume   on a hub's near end: frames back from a coprocessor
  *   mirach_hub_feed     on a hub's far end: frames to a coprocessor's socket
  *
- * Read the four functions below; each line is a header of this folder.
+ * What the first two do is in entry.h; hubs are XDP whatever the ports' hooks are.
  */
 #define HOOK_HEADER <bpf/hook_xdp.h>
 
-#include <bpf/path.h>
+#include <bpf/entry.h>
+#include <bpf/resume.h>
 #include <maps/abi.h>
-
-static __always_inline int egress(struct pkt *pkt, struct xdp_md *ctx)
-{
-	int verdict;
-
-	verdict = pkt_enter(pkt, ctx);
-	if (verdict)
-		return verdict;
-	verdict = path_parse(pkt);
-	if (verdict)
-		return verdict;
-	if (pkt->frame.kind == FRAME_ARP)
-		return respond_arp(pkt);
-	if (is_solicitation(pkt))
-		return respond_solicitation(pkt);
-	pkt->key.scope = SCOPE_VPORT | pkt->port;
-	return path_flow(pkt);
-}
-
-static __always_inline int ingress(struct pkt *pkt, struct xdp_md *ctx)
-{
-	struct port *port;
-	int verdict;
-
-	verdict = pkt_enter(pkt, ctx);
-	if (verdict)
-		return verdict;
-	port = port_get(pkt->port);
-	if (!port)
-		return DROP(NO_PORT);
-	verdict = decap(pkt, port);
-	if (verdict)
-		return verdict;
-	verdict = path_parse(pkt);
-	if (verdict)
-		return verdict;
-	if (pkt->frame.kind == FRAME_ARP)
-		return DROP(ETHERTYPE);		/* nothing is flooded between hosts */
-	verdict = decap_ecn(pkt);
-	if (verdict)
-		return verdict;
-	return path_flow(pkt);
-}
 
 static __always_inline int hub_resume(struct pkt *pkt, struct xdp_md *ctx)
 {

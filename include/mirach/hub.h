@@ -2,21 +2,23 @@
 /*
  * hub.h - the in-band header between the fast path and its coprocessors
  *
- *   | hub_header (64 bytes)                         | inner Ethernet frame ...
- *   | Ethernet, type 0x88b5 | why, who, which flow  |
+ *   | hub_header (96 bytes)                                     | inner Ethernet frame ...
+ *   | Ethernet | IPv4 | UDP | why, from whom, for which flow    |
  *
- * A punted frame carries everything its way back needs. It begins like an
- * Ethernet frame of the local experimental type (IEEE 802-2014 section 9.2.3.1)
- * so that the kernel and tcpdump find nothing odd about it. The coprocessor
- * returns the same bytes with `verdict` filled in; the near end of the hub
- * resumes there. Only Mirach's programs write to a hub: its ends are internal,
- * and nobody else has them.
+ * A punted frame carries everything its way back needs. The header begins as an
+ * IPv4/UDP encapsulation, which is how the kernel is told about it: a
+ * super-packet from a tcx port is segmented and its checksums are finished
+ * behind such a header, so a coprocessor sees packets as they are on a wire. The
+ * coprocessor returns the same bytes with `verdict` filled in, and the near end
+ * of the hub resumes there. Only Mirach's programs write to a hub: its ends are
+ * internal, and nobody else has them.
  */
 #pragma once
 
 #include <mirach/types.h>
+#include <mirach/wire.h>
 
-#define HUB_ETHERTYPE 0x88b5u
+#define HUB_UDP_PORT 0x4d49			/* in the header only; never on a network */
 #define HUB_VERSION 1u
 
 enum hub_why {
@@ -30,9 +32,10 @@ enum hub_verdict {
 };
 
 struct hub_header {
-	__u8 dmac[ETH_ADDR_LEN];		/* zero but for the group bit: never a host's address */
-	__u8 smac[ETH_ADDR_LEN];
-	__be16 ethertype;			/* HUB_ETHERTYPE */
+	struct eth_header eth;			/* dmac with the group bit: never a host's address */
+	struct ipv4_header ip;			/* lengths true, no addresses, no checksum */
+	struct udp_header udp;			/* dport HUB_UDP_PORT */
+	__u16 pad0;				/* zero */
 	__u8 version;				/* HUB_VERSION */
 	__u8 why;				/* enum hub_why */
 	__u8 verdict;				/* enum hub_verdict */
@@ -45,4 +48,4 @@ struct hub_header {
 	__u32 gen;				/* HUB_RESUME: action.gen at that index */
 	__u32 pad[3];				/* zero */
 };
-_Static_assert(sizeof(struct hub_header) == 64, "hub_header layout");
+_Static_assert(sizeof(struct hub_header) == 96, "hub_header layout");

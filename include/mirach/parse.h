@@ -44,7 +44,8 @@ struct frame {
 	__u8 fragment;				/* enum frame_fragment */
 	__u8 tos;				/* IPv4 TOS or IPv6 traffic class */
 	__u8 n_tags;				/* VLAN tags, 0 to 2 */
-};
+	__u32 pad;				/* zero */
+} MIRACH_ALIGNED(8);
 
 MIRACH_INLINE int is_vlan_type(__be16 type)
 {
@@ -173,8 +174,8 @@ MIRACH_INLINE int parse_ipv6_extensions(void *pos, void *end, struct flow_key *k
 		if (pos + sizeof(struct ipv6_fragment) > end)
 			return REASON_IPV6_EXTENSIONS;
 		if (key->proto == PROTO_FRAGMENT)
-			f->fragment = ipv6_fragment_place(pos);
-		len = ipv6_extension_len(key->proto, ext);
+			f->fragment = forget(ipv6_fragment_place(pos));
+		len = forget(ipv6_extension_len(key->proto, ext)) & 0xfff;	/* at most 2048 */
 		key->proto = ext->next;
 		f->l4 += len;
 		if (f->l4 > f->end)

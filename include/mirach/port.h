@@ -34,6 +34,9 @@ _Static_assert(sizeof(struct port_bucket) == 64, "a bucket is one cache line");
 
 #define PORT_INDEX_SLOT(ifindex, port) ((__u64)(ifindex) << 32 | (port))
 
+/* struct port.flags */
+#define PORT_REDIRECT_PEER 1u			/* tcx may hand frames straight to the guest's end of a veth */
+
 /* Entry of map ports. */
 struct port {
 	__u32 ifindex;				/* 0 while the device is away */
@@ -47,7 +50,8 @@ struct port {
 	__u16 vlan;				/* uplink: VID | FLOW_VLAN_PRESENT the underlay uses, 0 = untagged */
 	__u32 miss_rate;			/* packets per second that may punt; 0 = none may */
 	__u32 miss_burst;			/* packets */
-	__u32 pad[2];				/* zero */
+	__u32 flags;				/* PORT_* */
+	__u32 pad;				/* zero */
 	struct ip_addr underlay[2];		/* uplink: this host's tunnel endpoints, IPv4 then IPv6; zero = none */
 	char name[PORT_NAME_LEN];		/* NUL-terminated; a restarted agent finds its slots by it */
 	__u32 tail[1];				/* zero, up to 128 bytes */

@@ -20,6 +20,19 @@
 
 #define ETH_ADDR_LEN 6
 
+/*
+ * Returns @x. The BPF verifier does not follow byte swaps (6.1 to 6.18) and so forgets what
+ * it knew of the value: different ways through a parser continue as one, instead of
+ * each being followed to the end of the program.
+ */
+MIRACH_INLINE __u64 forget(__u64 x)
+{
+#ifdef __bpf__
+	asm volatile("%0 = be64 %0; %0 = be64 %0" : "+r"(x));
+#endif
+	return x;
+}
+
 /* An IPv4 or IPv6 address, network byte order; IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
 struct ip_addr {
 	__be32 w[4];
