@@ -42,12 +42,12 @@ static __always_inline int pkt_enter(struct pkt *pkt, HOOK_CTX *ctx)
 	hook_linear(pkt);
 	pkt->port = port_of_ifindex(hook_ifindex(ctx));
 	pkt->books = bpf_map_lookup_elem(&usage, &pkt->port);
-	if (!pkt->books || pkt->port == PORT_NONE)
+	if (!pkt->books)
 		return DROP(NO_PORT);
 	pkt->len = hook_first_len(ctx);
 	pkt->books->in++;
 	pkt->books->in_bytes += pkt->len;
-	return CONTINUE;
+	return pkt->port == PORT_NONE ? DROP(NO_PORT) : CONTINUE;
 }
 
 static __always_inline void count_drop(__u32 port, __u32 reason)

@@ -32,12 +32,23 @@ static __always_inline struct neighbour *neighbour_find(__u32 vni, const struct 
 	return bpf_map_lookup_elem(&neighbours, &key);
 }
 
-/* Does the port own @addr? The unspecified address is everybody's: a probe (RFC 5227, RFC 4862). */
+static __always_inline int is_link_local(const struct ip_addr *addr)
+{
+	return (addr->w[0] & wire32(0xffc00000)) == wire32(0xfe800000);	/* RFC 4291 section 2.5.6 */
+}
+
+/*
+ * Does the port own @addr? The unspecified address is everybody's: a probe (RFC
+ * 5227, RFC 4862). So is a link-local one, by which guests ask whether a stale
+ * neighbour is still there: the answer goes back to this port and nowhere else.
+ */
 static __always_inline int owns_sender(__u32 port, __u32 vni, const struct ip_addr *addr)
 {
 	struct neighbour *n;
 
 	if (!addr->w[3] && (ip_addr_is_v4(addr) || !(addr->w[0] | addr->w[1] | addr->w[2])))
+		return 1;
+	if (is_link_local(addr))
 		return 1;
 	n = neighbour_find(vni, addr);
 	return n && n->port == port;

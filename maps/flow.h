@@ -11,7 +11,6 @@
 
 #include <mirach/flow.h>
 
-#define FLOW_BUCKETS_DEFAULT 16384
 #define FLOWS_DEFAULT 65537
 
 /*

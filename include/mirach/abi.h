@@ -17,6 +17,15 @@
 
 #define FLOW_SECRET_WORDS 16
 
+/* What an object loaded by hand has built in: no secret, so no protection of the buckets. */
+#define FLOW_BUCKETS_DEFAULT 16384
+#define FLOW_SECRET_DEFAULT                                                             \
+	{                                                                               \
+		0x243f6a89, 0x85a308d3, 0x13198a2f, 0x03707345, 0xa4093823, 0x299f31d1, \
+		0x082efa99, 0xec4e6c89, 0x452821e7, 0x38d01377, 0xbe5466cf, 0x34e90c6d, \
+		0xc0ac29b7, 0xc97c50dd, 0x3f84d5b5, 0xb5470917,                         \
+	}
+
 /* Value of map "abi" (one entry). Written once by the agent, before anything is attached. */
 struct abi_record {
 	__u32 seq;				/* MIRACH_ABI_SEQ */
