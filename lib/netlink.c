@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * netlink.c - the socket and the errors of libnl-route
+ *
+ * libnl maps several errnos to one error, so the way back picks the errno that
+ * rtnetlink means by it.
+ */
+#include "netlink.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <netlink/errno.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+
+int netlink_errno(int nlerr)
+{
+	if (nlerr >= 0)
+		return nlerr;
+	switch (-nlerr) {
+	case NLE_INTR:		return -EINTR;
+	case NLE_BAD_SOCK:	return -EBADF;
+	case NLE_AGAIN:		return -EAGAIN;
+	case NLE_NOMEM:		return -ENOMEM;
+	case NLE_EXIST:		return -EEXIST;
+	case NLE_INVAL:		return -EINVAL;
+	case NLE_RANGE:		return -ERANGE;
+	case NLE_OPNOTSUPP:	return -EOPNOTSUPP;
+	case NLE_OBJ_NOTFOUND:	return -ENODEV;
+	case NLE_NODEV:		return -ENODEV;
+	case NLE_BUSY:		return -EBUSY;
+	case NLE_NOACCESS:	return -EACCES;
+	case NLE_PERM:		return -EPERM;
+	case NLE_NOADDR:	return -EADDRNOTAVAIL;
+	default:		return -EIO;
+	}
+}
+
+int netlink_open(struct nl_sock **ret, struct error *e)
+{
+	struct nl_sock *nl = nl_socket_alloc();
+	int err;
+
+	if (!nl)
+		return error_set(e, -ENOMEM, "no memory for a netlink socket");
+	err = nl_connect(nl, NETLINK_ROUTE);
+	if (err < 0) {
+		nl_socket_free(nl);
+		return error_set(e, netlink_errno(err), "cannot open rtnetlink: %s",
+				 nl_geterror(err));
+	}
+	*ret = nl;
+	return 0;
+}
