@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * agent.c - the pieces of mirachd and the order they start in
+ *
+ * The ladder is a table: each step builds one piece or says why not, and
+ * agent_stop() takes the pieces apart in reverse, whichever are there. What the
+ * kernel holds (maps, programs, links, the hub's devices) stays: forwarding goes
+ * on without the agent, and the next one adopts it.
+ *
+ * See also: agent.h (the order and why), instance.h, docs/operations.md.
+ */
+#include <agent/agent.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <systemd/sd-daemon.h>
+
+#include <agent/admin.h>
+#include <agent/instance.h>
+#include <lib/clock.h>
+#include <lib/log.h>
+
+#define SETTLE_MAX_MS 3000		/* how long the first policy waits for the underlay */
+#define SETTLE_POLL_MS 50
+
+/* What a configuration was bound to: slots and ids in the order of its arrays. */
+struct bindings {
+	uint32_t uplink_slots[CONFIG_UPLINKS_MAX];
+	uint32_t *vport_slots, *vport_nexthops, *remote_nexthops;
+};
+
+/* Binding: ports and next hops first, the policy that names them after. */
+
+static int bindings_init(struct bindings *b, const struct config *config)
+{
+	*b = (struct bindings){};
+	b->vport_slots = calloc(config->n_vports + 1, sizeof(uint32_t));
+	b->vport_nexthops = calloc(config->n_vports + 1, sizeof(uint32_t));
+	b->remote_nexthops = calloc(config->n_remotes + 1, sizeof(uint32_t));
+	return b->vport_slots && b->vport_nexthops && b->remote_nexthops ? 0 : -ENOMEM;
+}
+
+static void bindings_done(struct bindings *b)
+{
+	free(b->vport_slots);
+	free(b->vport_nexthops);
+	free(b->remote_nexthops);
+}
+
+/* The underlay needs the uplinks' slots, so vports come first. */
+static int bind_config(struct agent *a, const struct config *config, struct bindings *b,
+		       struct error *e)
+{
+	int err = vports_apply(a->vports, config, b->uplink_slots, b->vport_slots,
+			       b->vport_nexthops, e);
+
+	if (err)
+		return err;
+	return underlay_apply(a->underlay, config, b->uplink_slots, b->remote_nexthops, e);
+}
+
+/* Two policies from the same bindings: the flow thread owns one, the other explains. */
+static int publish_policy(struct agent *a, const struct config *config, const struct bindings *b,
+			  struct error *e)
+{
+	const struct policy_bindings pb = {
+		.vport_slots = b->vport_slots,
+		.vport_nexthops = b->vport_nexthops,
+		.remote_nexthops = b->remote_nexthops,
+	};
+	struct policy *ours, *theirs;
+	int err;
+
+	err = policy_new(config, &pb, &ours);
+	if (err)
+		return error_set(e, err, "cannot compile the policy: %s", strerror(-err));
+	err = policy_new(config, &pb, &theirs);
+	if (err) {
+		policy_free(ours);
+		return error_set(e, err, "cannot compile the policy: %s", strerror(-err));
+	}
+	flow_thread_set_policy(a->flows, theirs, &a->n_changed);
+	policy_free(a->policy);
+	a->policy = ours;
+	return 0;
+}
+
+static void wake(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+}
+
+/* Runs the loop until every remote host is resolved or given up on, or time is up. */
+static int wait_settled(struct agent *a)
+{
+	const struct timeval period = { .tv_usec = SETTLE_POLL_MS * 1000 };
+	uint64_t deadline = clock_now_ns() + SETTLE_MAX_MS * NS_PER_MS;
+	struct event *poll = event_new(a->base, -1, EV_PERSIST, wake, NULL);
+
+	if (!poll || event_add(poll, &period)) {
+		if (poll)
+			event_free(poll);
+		return -ENOMEM;
+	}
+	while (!underlay_settled(a->underlay) && clock_now_ns() < deadline &&
+	       !event_base_got_break(a->base))
+		event_base_loop(a->base, EVLOOP_ONCE);
+	event_free(poll);
+	if (!underlay_settled(a->underlay))
+		log_warn("remote hosts not resolved yet, going on without them");
+	return 0;
+}
+
+/* The steps of the ladder. */
+
+static int start_config(struct agent *a, struct error *e)
+{
+	return config_load(a->config_path, &a->config, e);
+}
+
+static int start_lock(struct agent *a, struct error *e)
+{
+	return instance_lock(a->config->socket, &a->lock_fd, e);
+}
+
+static int start_loop(struct agent *a, struct error *e)
+{
+	a->base = event_base_new();
+	return a->base ? 0 : error_set(e, -ENOMEM, "cannot make an event loop");
+}
+
+static int start_dp(struct agent *a, struct error *e)
+{
+	const struct dp_options options = {
+		.dir = a->config->bpffs,
+		.n_flows = a->config->max_flows,
+	};
+
+	return dp_open(&options, &a->dp, e);
+}
+
+static int hub_end_set(struct agent *a, uint32_t slot, struct port port, const char *name,
+		       enum dp_program program, struct error *e)
+{
+	int err;
+
+	strncpy(port.name, name, sizeof(port.name) - 1);
+	err = dp_port_set(a->dp, slot, &port, e);
+	if (err)
+		return err;
+	return dp_port_attach(a->dp, name, port.ifindex, program, false, e);
+}
+
+/* The far end first: without its program the kernel refuses redirects into the pair. */
+static int start_hub(struct agent *a, struct error *e)
+{
+	int err = hub_create(HUB_PREFIX, &a->hub, e);
+
+	if (err)
+		return err;
+	a->hub_slot = HUB_SLOT_NEAR;
+	err = hub_end_set(a, HUB_SLOT_FAR,
+			  (struct port){ .ifindex = a->hub.far_ifindex, .kind = PORT_HUB_FAR },
+			  HUB_NAME_FAR, DP_HUB_FEED, e);
+	if (err)
+		return err;
+	return hub_end_set(a, HUB_SLOT_NEAR,
+			   (struct port){ .ifindex = a->hub.near_ifindex, .kind = PORT_HUB },
+			   HUB_NAME_NEAR, DP_HUB_RESUME, e);
+}
+
+static int start_flows(struct agent *a, struct error *e)
+{
+	const struct flow_thread_options options = {
+		.dp = a->dp,
+		.far_device = a->hub.far,
+		.hub = 0,
+		.flow_idle_ns = a->config->flow_idle_ms * NS_PER_MS,
+		.busy_poll = a->config->busy_poll,
+	};
+
+	return flow_thread_new(&options, &a->flows, e);
+}
+
+static int start_underlay(struct agent *a, struct error *e)
+{
+	return underlay_new(a->base, a->dp, &a->underlay, e);
+}
+
+static int start_vports(struct agent *a, struct error *e)
+{
+	return vports_new(a->base, a->dp, a->underlay, a->hub_slot, &a->vports, e);
+}
+
+static int start_policy(struct agent *a, struct error *e)
+{
+	struct bindings b;
+	int err = bindings_init(&b, a->config);
+
+	if (err)
+		error_set(e, err, "out of memory");
+	if (!err)
+		err = bind_config(a, a->config, &b, e);
+	if (!err)
+		err = wait_settled(a);
+	if (!err)
+		err = publish_policy(a, a->config, &b, e);
+	bindings_done(&b);
+	return err;
+}
+
+static int start_admin(struct agent *a, struct error *e)
+{
+	return admin_new(a, a->config->socket, a->config->socket_group, &a->admin, e);
+}
+
+static void tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = arg;
+
+	(void)fd, (void)what;
+	flow_thread_grace(a->flows);
+	samples_drain(&a->samples, a->dp);
+}
+
+static int start_tick(struct agent *a, struct error *e)
+{
+	const struct timeval period = { .tv_sec = 1 };
+
+	a->tick = event_new(a->base, -1, EV_PERSIST, tick, a);
+	if (!a->tick || event_add(a->tick, &period))
+		return error_set(e, -ENOMEM, "cannot make a timer");
+	return 0;
+}
+
+static int (*const ladder[])(struct agent *a, struct error *e) = {
+	start_config, start_lock,     start_loop,   start_dp,	  start_hub,   start_flows,
+	start_underlay, start_vports, start_policy, start_admin, start_tick,
+};
+
+static const char *counted(unsigned int n)
+{
+	return log_fmt("%u", n);
+}
+
+static void log_started(const struct agent *a)
+{
+	log_info(dp_adopted(a->dp) ? "started, adopted the datapath of an earlier agent" : "started",
+		 "config", a->config_path, "host", a->config->host_name,
+		 "networks", counted(a->config->n_networks),
+		 "vports", counted(a->config->n_vports),
+		 "remotes", counted(a->config->n_remotes));
+}
+
+int agent_start(struct agent *a, const char *config_path, struct error *e)
+{
+	*a = (struct agent){ .config_path = config_path, .lock_fd = -1, .started_ns = clock_now_ns() };
+	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++) {
+		int err = ladder[i](a, e);
+
+		if (err) {
+			agent_stop(a);
+			return err;
+		}
+	}
+	log_started(a);
+	return 0;
+}
+
+void agent_stop(struct agent *a)
+{
+	if (a->tick)
+		event_free(a->tick);
+	admin_free(a->admin);
+	policy_free(a->policy);
+	vports_free(a->vports);
+	underlay_free(a->underlay);
+	flow_thread_free(a->flows);
+	dp_close(a->dp);
+	if (a->base)
+		event_base_free(a->base);
+	if (a->lock_fd >= 0)
+		close(a->lock_fd);
+	config_free(a->config);
+	*a = (struct agent){ .lock_fd = -1 };
+}
+
+/* Reload. */
+
+static bool same_text(const char *a, const char *b)
+{
+	return !a || !b ? a == b : !strcmp(a, b);
+}
+
+/* What only a restart can change. */
+static int check_unchanged(const struct config *old, const struct config *new, struct error *e)
+{
+	const struct {
+		const char *field;
+		bool same;
+	} fixed[] = {
+		{ "agent.bpffs", same_text(old->bpffs, new->bpffs) },
+		{ "agent.socket", same_text(old->socket, new->socket) },
+		{ "agent.socket_group", same_text(old->socket_group, new->socket_group) },
+		{ "agent.busy_poll", old->busy_poll == new->busy_poll },
+		{ "limits.flows", old->max_flows == new->max_flows },
+		{ "limits.flow_idle", old->flow_idle_ms == new->flow_idle_ms },
+	};
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		if (!fixed[i].same)
+			return error_set(e, -EBUSY, "%s: %s cannot change while the agent runs; "
+					 "restart it", new->path, fixed[i].field);
+	return 0;
+}
+
+static int make_true(struct agent *a, const struct config *config, struct error *e)
+{
+	struct bindings b;
+	int err = bindings_init(&b, config);
+
+	if (err)
+		error_set(e, err, "out of memory");
+	if (!err)
+		err = bind_config(a, config, &b, e);
+	if (!err)
+		err = publish_policy(a, config, &b, e);
+	bindings_done(&b);
+	return err;
+}
+
+static int reload(struct agent *a, struct error *e)
+{
+	struct config *config = NULL;
+	struct error undo = {};
+	int err;
+
+	err = config_load(a->config_path, &config, e);
+	if (err)
+		return err;
+	err = check_unchanged(a->config, config, e);
+	if (err)
+		goto free_config;
+	err = make_true(a, config, e);
+	if (err)
+		goto restore;
+	config_free(a->config);
+	a->config = config;
+	a->n_reloads++;
+	return 0;
+
+restore:
+	if (make_true(a, a->config, &undo))
+		log_error("cannot go back to the old configuration either", "error", undo.text);
+free_config:
+	config_free(config);
+	return err;
+}
+
+static void log_each_line(const char *msg, const char *text)
+{
+	while (*text) {
+		int len = strcspn(text, "\n");
+
+		log_error(msg, "error", log_fmt("%.*s", len, text));
+		text += len;
+		text += *text == '\n';
+	}
+}
+
+int agent_reload(struct agent *a, struct error *e)
+{
+	struct error local = {};
+	int err;
+
+	if (!e)
+		e = &local;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)(clock_now_ns() / 1000));
+	err = reload(a, e);
+	if (err) {
+		a->last_reload = *e;
+		log_each_line("reload refused, the old configuration stays", e->text);
+	} else {
+		a->last_reload = (struct error){};
+		log_info("reloaded", "flows_changed", counted(a->n_changed));
+	}
+	sd_notify(0, "READY=1");
+	return err;
+}
+
+/* Teardown. */
+
+static int teardown(const struct config *config, struct error *e)
+{
+	int err, lock;
+
+	err = instance_lock(config->socket, &lock, e);
+	if (err)
+		return err;
+	err = dp_teardown(config->bpffs, e);
+	if (!err)
+		err = hub_destroy(HUB_PREFIX, e);
+	if (!err) {
+		unlink(config->socket);
+		instance_forget(config->socket);
+	}
+	close(lock);
+	return err;
+}
+
+int agent_teardown(const char *config_path, struct error *e)
+{
+	struct config *config = NULL;
+	int err = config_load(config_path, &config, e);
+
+	if (err)
+		return err;
+	err = teardown(config, e);
+	config_free(config);
+	return err;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * agent.h - the pieces of mirachd and the order they start in
+ *
+ *	config ► lock ► dp ► hub ► flow thread ► underlay ► vports ► policy ► admin socket
+ *
+ * agent_start() climbs this ladder, agent_stop() goes down it; nothing that the
+ * fast path needs is undone on the way down. The flow thread's socket is there
+ * before any vport is, so that the first misses wait for the policy instead of
+ * being dropped. agent_reload() makes another configuration true: bindings
+ * first, then the policy, so that no flow is compiled against a port that is not
+ * there yet.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <agent/config.h>
+#include <agent/dp.h>
+#include <agent/flow_thread.h>
+#include <agent/hub.h>
+#include <agent/samples.h>
+#include <agent/underlay.h>
+#include <agent/vport.h>
+#include <lib/error.h>
+
+struct event;
+struct event_base;
+struct admin;
+
+#define HUB_PREFIX "mirach"		/* devices mirach0n and mirach0f */
+#define HUB_SLOT_NEAR 1u		/* port slots of the hub's ends; vports begin after them */
+#define HUB_SLOT_FAR 2u
+#define HUB_NAME_NEAR "hub0-near"
+#define HUB_NAME_FAR "hub0-far"
+
+struct agent {
+	struct event_base *base;
+	struct event *tick;		/* once a second: grace periods, samples */
+	int lock_fd;			/* instance.h; -1 until it is held */
+	const char *config_path;
+	struct config *config;
+	struct dp *dp;
+	struct hub hub;
+	uint32_t hub_slot;
+	struct underlay *underlay;
+	struct vports *vports;
+	struct flow_thread *flows;
+	struct policy *policy;		/* main thread's own copy, for trace */
+	struct admin *admin;
+	struct samples samples;
+	uint64_t started_ns;		/* CLOCK_MONOTONIC */
+	uint32_t n_reloads;
+	uint32_t n_changed;		/* flows the last policy changed */
+	struct error last_reload;	/* err 0: the file on disk is the one in force */
+};
+
+/* @a zeroed. On failure everything is undone and the agent may be started again. */
+int agent_start(struct agent *a, const char *config_path, struct error *e);
+void agent_stop(struct agent *a);	/* half-built is allowed */
+/* On failure the configuration before it stays in force. */
+int agent_reload(struct agent *a, struct error *e);
+/* Removes everything an agent with this configuration made. For `mirachd --teardown`. */
+int agent_teardown(const char *config_path, struct error *e);

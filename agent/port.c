@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * port.c - makes the kernel agree with one port; the order of things is in port_settle()
+ */
+#include <agent/port.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <agent/guest.h>
+#include <agent/port_words.h>
+#include <lib/ethtool.h>
+#include <lib/log.h>
+#include <mirach/flow.h>
+#include <mirach/wire.h>
+
+#define MTU_UNSEEN 1500u		/* until the device has been seen */
+
+const char *port_label(const struct vport *v)
+{
+	return v->port.name + strlen(v->uplink ? PORT_UPLINK_PREFIX : PORT_VPORT_PREFIX);
+}
+
+/* Declarations. */
+
+/* @changed is set if the text is another one. */
+static int replace(char **text, const char *with, bool *changed)
+{
+	char *copy = with ? strdup(with) : NULL;
+
+	if (with && !copy)
+		return -ENOMEM;
+	*changed |= !*text || !with ? *text != with : strcmp(*text, with) != 0;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+static void name_device(struct vport *v, const char *device)
+{
+	if (strncmp(v->device, device, sizeof(v->device)))
+		v->driver[0] = '\0';
+	snprintf(v->device, sizeof(v->device), "%s", device);
+}
+
+/* True if the port has to be attached: for the first time, after a refusal, or in another mode. */
+static bool set_mode(struct vport *v, enum config_xdp_mode mode)
+{
+	bool was = v->generic;
+
+	v->generic = mode == XDP_MODE_GENERIC;
+	return !v->life.attached || v->generic != was;
+}
+
+int port_declare_vport(struct vport *v, const struct port_tools *t, const struct config *config,
+		       unsigned int i)
+{
+	const struct config_vport *c = &config->vports[i];
+	const struct config_network *network = &config->networks[c->network];
+	bool renamed = false, again = set_mode(v, c->xdp_mode);
+
+	if (replace(&v->network, network->name, &renamed) ||
+	    replace(&v->netns, c->netns, &again) ||
+	    replace(&v->guest_device, c->guest_device, &again))
+		return -ENOMEM;
+	name_device(v, c->device);
+	memcpy(v->addrs, c->addrs, sizeof(v->addrs));
+	v->n_addrs = c->n_addrs;
+	memcpy(v->vlan, c->vlan, sizeof(v->vlan));
+	v->port.kind = PORT_VPORT;
+	v->port.vni = network->vni;
+	v->port.hub = t->hub_slot;
+	v->port.miss_rate = c->miss_rate;
+	v->port.miss_burst = c->miss_burst;
+	memcpy(v->port.mac, c->mac, ETH_ADDR_LEN);
+	if (again)
+		port_life_again(&v->life, c->netns != NULL);
+	return 0;
+}
+
+void port_declare_uplink(struct vport *v, const struct port_tools *t, const struct config *config,
+			 unsigned int i)
+{
+	const struct config_uplink *c = &config->uplinks[i];
+
+	if (set_mode(v, c->xdp_mode))
+		port_life_again(&v->life, false);
+	name_device(v, c->device);
+	v->port.kind = PORT_UPLINK;
+	v->port.hub = t->hub_slot;
+	v->port.tunnel = config->tunnel;
+	v->port.tunnel_port = wire16(config->tunnel_port);
+	v->port.vlan = c->vlan ? c->vlan | FLOW_VLAN_PRESENT : 0;
+	v->port.miss_rate = config->fabric_miss_rate;
+	v->port.miss_burst = config->fabric_miss_burst;
+	memcpy(v->port.underlay, config->underlay, sizeof(v->port.underlay));
+}
+
+void port_free(struct vport *v)
+{
+	if (!v)
+		return;
+	free(v->network);
+	free(v->netns);
+	free(v->guest_device);
+	free(v);
+}
+
+/* Words. */
+
+static void describe(struct vport *v)
+{
+	const struct port_facts facts = {
+		.device = v->device,
+		.kind = v->link.kind,
+		.driver = v->driver,
+		.guest_device = v->guest_device,
+		.refused = v->refused.err ? v->refused.text : NULL,
+		.unprepared = v->unprepared.err ? v->unprepared.text : NULL,
+		.mtu = v->link.mtu,
+		.uplink = v->uplink,
+		.generic = v->generic,
+		.present = v->link.ifindex,
+		.ethernet = v->link.ethernet,
+		.up = v->link.up,
+		.carrier = v->link.carrier,
+		.vnet_hdr = v->link.vnet_hdr,
+		.has_netns = v->netns,
+	};
+	char problem[sizeof(v->problem)];
+
+	port_why(&facts, v->why, sizeof(v->why));
+	port_problem(&facts, problem, sizeof(problem));
+	if (!strcmp(problem, v->problem))
+		return;
+	if (problem[0])
+		log_warn("port has a problem", "port", v->port.name, "problem", problem);
+	else
+		log_info("port is well again", "port", v->port.name);
+	memcpy(v->problem, problem, sizeof(problem));
+}
+
+static void log_attached(const struct vport *v)
+{
+	log_info("port attached", "port", v->port.name, "device", v->device, "slot",
+		 log_fmt("%u", v->slot), "ifindex", log_fmt("%d", v->link.ifindex), "mode",
+		 v->generic ? "generic" : "native");
+	if (v->generic)
+		log_warn("generic XDP: several times slower than native", "port", v->port.name);
+}
+
+/* Writing the slot. */
+
+static bool in_force(const struct vport *v, const struct port_tools *t, const struct port *port,
+		     bool mute)
+{
+	return !v->unsure && v->muted == mute &&
+	       !memcmp(&dp_ports(t->dp)[v->slot], port, sizeof(*port));
+}
+
+/*
+ * @here: the device is this port's. One that is not usable is muted only: the
+ * first frame it sends when it comes up must find its port.
+ */
+static int publish(struct vport *v, const struct port_tools *t, bool here, struct error *e)
+{
+	bool mute = here && !v->life.usable;
+	struct port port = v->port;
+	int err = 0;
+
+	port.ifindex = here ? v->link.ifindex : 0;
+	if (!v->uplink)
+		err = underlay_local_set(t->underlay, v->slot, port.mtu, e);
+	if (err || in_force(v, t, &port, mute))
+		return err;
+	err = dp_port_set(t->dp, v->slot, &port, e);
+	if (!err && mute)
+		err = dp_port_mute(t->dp, v->slot, e);
+	v->muted = mute;
+	v->unsure = err;
+	return err;
+}
+
+/* The device. */
+
+static void look(struct vport *v, const struct port_tools *t)
+{
+	int was = v->link.ifindex;
+
+	if (nl_link_by_name(t->nl, v->device, &v->link))
+		v->link = (struct nl_link){};
+	if (v->link.ifindex && (v->link.ifindex != was || !v->driver[0]) &&
+	    ethtool_driver(v->device, v->driver, sizeof(v->driver)))
+		snprintf(v->driver, sizeof(v->driver), "%s", v->link.kind);
+	if (v->link.mtu)
+		v->port.mtu = v->link.mtu;
+	if (!v->port.mtu)
+		v->port.mtu = MTU_UNSEEN;
+	if (v->uplink && v->link.ifindex)
+		memcpy(v->port.mac, v->link.mac, ETH_ADDR_LEN);
+}
+
+static unsigned int next(struct vport *v, uint64_t now_ns)
+{
+	const struct port_device device = {
+		.ifindex = v->link.ifindex,
+		.mtu = v->link.mtu,
+		.usable = v->link.up && v->link.carrier,
+	};
+
+	return port_life_look(&v->life, &device, now_ns);
+}
+
+static void let_go(struct vport *v, const struct port_tools *t)
+{
+	struct error e = {};
+
+	v->refused = v->unprepared = (struct error){};
+	if (dp_port_detach(t->dp, v->port.name, &e) || publish(v, t, false, &e))
+		log_error("port not detached", "port", v->port.name, "error", e.text);
+	else
+		log_info("device gone, port detached", "port", v->port.name, "device", v->device);
+}
+
+void port_let_go(struct vport *v, const struct port_tools *t, bool gone, uint64_t now_ns)
+{
+	unsigned int todo;
+
+	if (gone)
+		v->link = (struct nl_link){};
+	else
+		look(v, t);
+	todo = next(v, now_ns);
+	if (todo & PORT_DETACH)
+		let_go(v, t);
+}
+
+/* The slot first, so that the program knows the port when the first frame comes. */
+static int attach(struct vport *v, const struct port_tools *t, struct error *e)
+{
+	int err;
+
+	if (!v->link.ethernet)
+		return error_set(e, -EINVAL, "%s is not an Ethernet device", v->device);
+	err = publish(v, t, true, e);
+	if (err)
+		return err;
+	return dp_port_attach(t->dp, v->port.name, v->link.ifindex,
+			      v->uplink ? DP_INGRESS : DP_EGRESS, v->generic, e);
+}
+
+static void try_attach(struct vport *v, const struct port_tools *t, uint64_t now_ns)
+{
+	v->refused = (struct error){};
+	port_life_attached(&v->life, !attach(v, t, &v->refused), now_ns);
+	if (!v->refused.err)
+		log_attached(v);
+}
+
+static void try_prepare(struct vport *v, uint64_t now_ns)
+{
+	v->unprepared = (struct error){};
+	port_life_prepared(&v->life,
+			   !guest_prepare(v->netns, v->link.ifindex, v->guest_device,
+					  &v->unprepared), now_ns);
+}
+
+void port_settle(struct vport *v, const struct port_tools *t, uint64_t now_ns)
+{
+	struct error e = {};
+	unsigned int todo;
+
+	look(v, t);
+	while ((todo = next(v, now_ns))) {
+		if (todo & PORT_DETACH)
+			let_go(v, t);
+		if (todo & PORT_ATTACH)
+			try_attach(v, t, now_ns);
+		if (todo & PORT_PREPARE)
+			try_prepare(v, now_ns);
+	}
+	if (!v->life.has_guest)
+		v->unprepared = (struct error){};
+	if (publish(v, t, v->life.attached, &e))
+		log_error("port not written", "port", v->port.name, "error", e.text);
+	describe(v);
+}
+
+void port_remove(const struct port_tools *t, uint32_t slot, const char *name)
+{
+	struct error e = {};
+
+	underlay_local_release(t->underlay, slot);
+	if (*name && dp_port_detach(t->dp, name, &e))
+		log_error("port not detached", "port", name, "error", e.text);
+	if (dp_port_clear(t->dp, slot, &e))
+		log_error("port slot not cleared", "port", name, "error", e.text);
+	log_info("port removed", "port", name, "slot", log_fmt("%u", slot));
+}
+
+void port_show(const struct vport *v, struct vport_view *ret)
+{
+	*ret = (struct vport_view){
+		.name = port_label(v),
+		.device = v->device,
+		.network = v->network ? v->network : "",
+		.slot = v->slot,
+		.vni = v->port.vni,
+		.ifindex = v->link.ifindex,
+		.uplink = v->uplink,
+		.state = v->life.state,
+		.driver = v->driver,
+		.hook = "xdp",
+		.mode = v->generic ? "generic" : "native",
+		.why = v->why,
+		.problem = v->problem,
+		.addrs = v->addrs,
+		.n_addrs = v->n_addrs,
+		.vlan = { v->vlan[0], v->vlan[1] },
+		.mtu = v->port.mtu,
+		.miss_rate = v->port.miss_rate,
+	};
+	memcpy(ret->mac, v->port.mac, ETH_ADDR_LEN);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * port_words.c - sentences about ports; port_problem() is the order of gravity
+ */
+#include <agent/port_words.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_kind(const struct port_facts *f, const char *kind)
+{
+	return !strcmp(f->kind, kind);
+}
+
+const char *port_why(const struct port_facts *f, char *buf, size_t len)
+{
+	if (f->generic)
+		snprintf(buf, len, "xdp is the only hook; generic mode because the configuration asks "
+			 "for it by name: every frame is copied first, several times slower than native");
+	else
+		snprintf(buf, len, "xdp is the only hook; native mode, frames are handled in the "
+			 "driver%s%s%s", f->driver[0] ? " " : "", f->driver,
+			 is_kind(f, "tun") ? " (those above about 3.5 kB in the generic path)" : "");
+	return buf;
+}
+
+static void absent(const struct port_facts *f, char *buf, size_t len)
+{
+	snprintf(buf, len, "there is no device %s in the agent's network namespace; it will be "
+		 "attached when it appears", f->device);
+}
+
+static void not_ethernet(const struct port_facts *f, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s carries no Ethernet frames%s", f->device,
+		 is_kind(f, "tun") ? "; use a tap: ip tuntap add dev NAME mode tap" : "");
+}
+
+static void down(const struct port_facts *f, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s is down: ip link set dev %s up", f->device, f->device);
+}
+
+static void no_carrier(const struct port_facts *f, char *buf, size_t len)
+{
+	const char *cause = is_kind(f, "veth") ? "bring up its other end" :
+			    is_kind(f, "tun") ? "no virtual machine has the tap open" :
+						"no link, look at the cable and the switch";
+
+	snprintf(buf, len, "%s has no carrier: %s", f->device, cause);
+}
+
+static void veth_unreached(const struct port_facts *f, char *buf, size_t len)
+{
+	const char *guest = f->guest_device ? f->guest_device : "DEVICE";
+
+	snprintf(buf, len, "the guest's end of %s is out of reach (vport has no netns) and must be set "
+		 "by hand, or TCP and UDP leave it with unfinished checksums and frames redirected to "
+		 "it are dropped because it does not run NAPI. In the guest: ethtool -K %s "
+		 "tx-checksum-ip-generic off && ethtool -K %s gro on", f->device, guest, guest);
+}
+
+static void veth_unprepared(const struct port_facts *f, char *buf, size_t len)
+{
+	snprintf(buf, len, "the guest's end of %s could not be set, so TCP and UDP may leave it with "
+		 "unfinished checksums and frames to it may be dropped; will be tried again: %s",
+		 f->device, f->unprepared);
+}
+
+static void tap_offloads(const struct port_facts *f, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s was opened with a vnet header, so its guest may send unfinished checksums "
+		 "and super-packets, which XDP does not finish: start QEMU with -device virtio-net-pci,"
+		 "csum=off,gso=off,host_tso4=off,host_tso6=off,host_ufo=off, or in the guest: ethtool -K "
+		 "DEVICE tx off tso off", f->device);
+}
+
+static void big_frames(const struct port_facts *f, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s has MTU %u, but the first packet of a flow must fit the hub: larger ones "
+		 "than %u bytes are lost until the flow is known; ip link set dev %s mtu %u on both "
+		 "ends avoids it", f->device, f->mtu, PORT_HUB_MTU, f->device, PORT_HUB_MTU);
+}
+
+const char *port_problem(const struct port_facts *f, char *buf, size_t len)
+{
+	buf[0] = '\0';
+	if (!f->present)
+		absent(f, buf, len);
+	else if (!f->ethernet)
+		not_ethernet(f, buf, len);
+	else if (f->refused)
+		snprintf(buf, len, "%s", f->refused);
+	else if (!f->up)
+		down(f, buf, len);
+	else if (!f->carrier)
+		no_carrier(f, buf, len);
+	else if (f->unprepared)
+		veth_unprepared(f, buf, len);
+	else if (!f->uplink && is_kind(f, "veth") && !f->has_netns)
+		veth_unreached(f, buf, len);
+	else if (!f->uplink && is_kind(f, "tun") && f->vnet_hdr)
+		tap_offloads(f, buf, len);
+	else if (!f->uplink && f->mtu > PORT_HUB_MTU)
+		big_frames(f, buf, len);
+	return buf;
+}
