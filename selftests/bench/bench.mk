@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+bench := $(BUILD)/selftests/bench
+BENCH_SKELS := $(patsubst selftests/bench/%.bpf.c,$(bench)/bench_%.skel.h,$(wildcard selftests/bench/*.bpf.c))
+bench_part = $(addprefix $(BUILD)/,agent/flow_table.o agent/flow_owners.o agent/template.o lib/addr.o)
+
+benchtools: $(addprefix $(bench)/,testrun pump memory delay)
+$(bench)/testrun: $(bench)/testrun.o $(bench)/world.o $(bench_part)
+$(bench)/pump: $(bench)/pump.o $(bench_part)
+$(bench)/delay: $(bench)/delay.o
+$(bench)/memory: $(bench)/memory.o $(AGENT) $(LIB)
+$(addprefix $(bench)/,testrun pump memory delay):
+	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(patsubst %,$(bench)/%.o,testrun world pump): private C_FLAGS += -I$(bench)
+$(patsubst %,$(bench)/%.o,testrun world pump): | $(BENCH_SKELS)
+$(patsubst %,$(bench)/%.o,testrun world): | $(SKELS)
+$(bench)/bench_%.bpf.o: selftests/bench/%.bpf.c
+	@mkdir -p $(@D)
+	$(call run,BPF)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
+$(bench)/%.skel.h: $(bench)/%.bpf.o
+	$(call run,SKEL)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * feed.bpf.c - hands a program under test a fresh packet of another flow, every time
+ *
+ *   test run ──► feed ──tail call──► program under test ──► verdict
+ *                 ▲ undo the resize, write the headers, choose a flow
+ *
+ * The kernel repeats a test run on one packet, as the run before left it: a
+ * program that encapsulates would run out of headroom after five rounds, and
+ * there would be one flow. So feed comes first in every run. It does the same work
+ * whatever follows, so a run with floor_empty behind it is what to subtract.
+ *
+ * As a program on its own, feed_tx sends the packet back out of the device it
+ * is said to come from: with live frames that makes a packet generator.
+ */
+#include <vmlinux.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include <mirach/wire.h>
+#include <selftests/bench/feed.h>
+
+const volatile struct feed_plan plan = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} under_test SEC(".maps");
+
+/* One generator per CPU, each with its own turn through the flows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} turn SEC(".maps");
+
+/* Next flow: the one after the last, or a draw of xorshift32 (Marsaglia 2003). */
+static __always_inline __u32 next_flow(void)
+{
+	__u32 zero = 0, *state = bpf_map_lookup_elem(&turn, &zero), x;
+
+	if (!state)
+		return 0;
+	if (plan.in_order) {
+		x = *state + 1;
+		*state = x < plan.n_flows ? x : 0;
+		return *state;
+	}
+	x = *state ?: 0x9e3779b9;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	*state = x;
+	return (__u64)x * plan.n_flows >> 32;
+}
+
+static __always_inline int make_packet(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	long len = end - data;
+
+	barrier_var(len);		/* clang-19 would subtract from the pointer in 32 bits */
+	if (bpf_xdp_adjust_head(ctx, len - plan.frame_len))
+		return -1;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	for (__u32 i = 0; i < FEED_HEAD_MAX / 8; i++) {
+		if (i >= plan.words)
+			break;
+		if (data + (i + 1) * 8 > end)
+			return -1;
+		((__u64 *)data)[i] = ((const volatile __u64 *)plan.head)[i];
+	}
+	if (data + plan.vary + sizeof(__be32) > end)
+		return -1;
+	*(__be32 *)(data + plan.vary) = wire32(plan.base + next_flow());
+	return 0;
+}
+
+SEC("xdp.frags")
+int feed(struct xdp_md *ctx)
+{
+	if (make_packet(ctx))
+		return XDP_ABORTED;
+	bpf_tail_call_static(ctx, &under_test, 0);
+	return XDP_ABORTED;
+}
+
+SEC("xdp")
+int feed_tx(struct xdp_md *ctx)
+{
+	return make_packet(ctx) ? XDP_ABORTED : XDP_TX;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * feed.h - words that feed.bpf.c shares with the tools that load it
+ */
+#pragma once
+
+#include <mirach/types.h>
+
+#define FEED_HEAD_MAX 128u
+
+/* How to make the next packet out of what the last run left. */
+struct feed_plan {
+	__u8 head[FEED_HEAD_MAX];	/* first bytes of every packet */
+	__u32 words;			/* of 8 bytes: how much of head is written */
+	__u32 frame_len;		/* bytes of a pristine packet */
+	__u32 vary;			/* offset of a 32-bit word that names the flow */
+	__u32 base;			/* value of that word for flow 0, host order */
+	__u32 n_flows;
+	__u32 in_order;			/* flows come one after the other; otherwise at random */
+};

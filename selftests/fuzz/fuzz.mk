@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Fuzz targets: everything that reads bytes from outside, compiled once more by
+# clang with libFuzzer, ASan and UBSan. Their objects live apart in BUILD/fuzz.
+#
+# Alignment is not checked: frames and their headers lie where the sender put them,
+# wire.h says so, and every machine Mirach runs on loads unaligned words.
+
+FUZZ := $(BUILD)/fuzz
+FUZZERS := $(patsubst selftests/fuzz/%.c,$(FUZZ)/%,$(wildcard selftests/fuzz/fuzz_*.c))
+FUZZ_SANITIZE := -fsanitize=fuzzer,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
+FUZZ_CC = $(CLANG) $(C_FLAGS) -O1 -g -fno-omit-frame-pointer $(FUZZ_SANITIZE)
+fuzz_objs = $(patsubst %.c,$(FUZZ)/%.o,$(wildcard $(1)))
+
+fuzzers: $(FUZZERS) $(FUZZ)/seeds/stamp
+$(FUZZ)/fuzz_parse: $(call fuzz_objs,selftests/fuzz/fuzz_parse.c)
+$(FUZZ)/fuzz_config: $(call fuzz_objs,selftests/fuzz/fuzz_config.c agent/config*.c lib/doc.c lib/addr.c lib/error.c)
+$(FUZZ)/fuzz_frame: $(call fuzz_objs,selftests/fuzz/fuzz_frame.c lib/frame.c lib/error.c)
+$(FUZZERS):
+	$(call run,LINK)$(FUZZ_CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(FUZZ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call run,FUZZ)$(FUZZ_CC) -MMD -MP -c $< -o $@
+$(FUZZ)/seeds/stamp: selftests/fuzz/make-seeds
+	@rm -rf $(@D)
+	$(call run,SEEDS)$< $(@D) && touch $@

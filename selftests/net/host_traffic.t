@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# host_traffic.t - the host itself goes on: nobody loses ssh
+#
+#	red-1 (0.11) --- a ==== core ==== b --- red-3 (0.13)
+#	                 |        |
+#	   192.0.2.2, 192.0.2.3   c  a host that has nothing to do with Mirach
+#
+# Host a's uplink carries Mirach's program. TCP to its own address, ping, and UDP
+# to the tunnel port of an address that is no tunnel endpoint are the host's.
+# shellcheck source=selftests/net/lib.sh
+. "${0%/*}/lib.sh"
+
+hosts a b
+host c
+network red 100
+instance red-1 a red 11
+instance red-3 b red 13
+on a ip addr add 192.0.2.3/24 dev up0
+start
+ok "red-1 reaches red-3" reaches red-1 red-3
+
+for family in 4 6; do
+	address=$("host$family" a)
+	ok "IPv$family: ping from elsewhere" pings c "$address"
+	ok "IPv$family: ping to elsewhere" pings a "$("host$family" c)"
+	ok "IPv$family: TCP from elsewhere" transfer c a "$address" 22
+	ok "IPv$family: TCP to elsewhere" transfer a c "$("host$family" c)" 22
+	ok "IPv$family: TCP from a host of the fabric" transfer b a "$address" 22
+done
+
+# udp_arrives ADDRESS: lines sent to the tunnel port come out of the host's own socket.
+udp_arrives() {
+	background a "$TMP/udp" socat -u "UDP4-RECV:4789,bind=$1" "CREATE:$TMP/line"
+	local pid=$!
+	soon 5 listening a --udp 4789
+	echo "not a tunnel" | on c socat -u - "UDP4:$1:4789"
+	soon 2 grep -q 'not a tunnel' "$TMP/line"
+	end "$pid"
+}
+ok "UDP to the tunnel port of another address of the host passes" udp_arrives 192.0.2.3
+
+fragments() { on c ping -n -q -c 3 -i 0.05 -W 2 -s 4000 "$(host4 a)" | grep -q ' 3 received'; }
+ok "fragments to the host pass" fragments
+
+before=$(dropped a up0 tunnel_header)
+echo "no tunnel header" | on c socat -u - "UDP4:$(host4 a):4789"
+soon 2 drops_more_than a up0 tunnel_header "$before" || true
+is "what is no VXLAN on the endpoint itself is dropped as tunnel_header" \
+	"$(($(dropped a up0 tunnel_header) - before))" 1
+
+on a ip neigh flush dev up0
+on core ip neigh flush dev to-a
+ok "ARP and Neighbour Discovery of the underlay pass: red-1 reaches red-3" soon 5 reaches red-1 red-3
+number "passed to the host's own stack" "$(used a up0 passed)" -gt 500
+books_close
+finish

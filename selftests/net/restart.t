@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# restart.t - the agent dies and comes back; established traffic never notices
+#
+#	red-1 (0.11) --+-- a ==== core ==== b --+-- red-3 (0.13)
+#	red-2 (0.12) --+                        +-- red-4 (0.14)
+#
+# Numbered UDP streams run both ways and on the same host while both agents are
+# killed, restarted, ended in good order, restarted again. Packets lost: 0. The
+# new agent adopts what the old one left, and revalidates it: a rule that went
+# away meanwhile is enforced.
+# shellcheck source=selftests/net/lib.sh
+. "${0%/*}/lib.sh"
+
+hosts a b
+network red 100
+instance red-1 a red 11
+instance red-2 a red 12
+instance red-3 b red 13
+instance red-4 b red 14
+start
+for pair in 'red-1 red-3' 'red-3 red-1' 'red-1 red-2' 'red-2 red-4'; do
+	# shellcheck disable=SC2086
+	ok "before: ${pair/ / reaches }" reaches $pair
+done
+is "the first agent made its own maps" "$(ask a .adopted status)" false
+
+programs() { on a ip -j link show | jq -c '[.[] | select(.xdp) | {ifname, mode: .xdp.mode}] | sort'; }
+before=$(programs)
+
+stream there red-1 red-3 "$(ip4 red-3)" 4500 500
+stream back red-3 red-1 "$(ip6 red-1)" 4500 500
+stream near red-1 red-2 "$(ip4 red-2)" 4500 500
+running() { (($(stream_seen "$1") > 100)); }
+for s in there back near; do
+	ok "stream $s has begun" soon 5 running $s
+done
+
+for signal in KILL TERM; do
+	ok "flows of red-2 are flushed" ctl a flow flush --vport red-2
+	for h in a b; do
+		ok "agent $h is ended with SIG$signal" agent_stop $h $signal
+	done
+	is "SIG$signal: every program is still attached" "$(programs)" "$before"
+	sleep 0.5
+	ok "SIG$signal: no agent, and a new flow is not served" no_ping red-2 "$(ip6 red-4)"
+	for h in a b; do
+		ok "agent $h is started again" agent_start $h
+		is "agent $h adopted what was there" "$(ask $h .adopted status)" true
+	done
+	ok "SIG$signal: now it is" pings red-2 "$(ip6 red-4)"
+done
+number "packets without a flow and an agent are dropped as no_hub" "$(dropped a hub0-far no_hub)" -gt 0
+is "the same programs are attached in the end" "$(programs)" "$before"
+
+for s in there back near; do
+	is "stream $s" "$(stream_result $s)" "received 4500 lost 0 twice 0 late 0"
+done
+
+# While the agent is away, red-3 leaves its configuration.
+agent_stop a KILL
+grep -v "$(ip4 red-3)/32" "$TMP/a.yaml" >"$TMP/a.new" && mv "$TMP/a.new" "$TMP/a.yaml"
+ok "the agent starts with one remote less" agent_start a
+before=$(dropped a red-1 no_route)
+ok "the flow it adopted for that remote acts no more" no_ping red-1 "$(ip4 red-3)"
+number "its packets are dropped as no_route" "$(dropped a red-1 no_route)" -gt "$before"
+ok "the same instance's other address is served" pings red-1 "$(ip6 red-3)"
+
+books_close
+finish
