@@ -58,12 +58,20 @@ static __always_inline int stage_sample(struct pkt *pkt, __u32 rate)
 	s->rate = rate;
 	s->pad = 0;
 	__builtin_memset(s->bytes, 0, sizeof(s->bytes));
-	barrier_var(caught);		/* clang-19: keeps the bound in the register the helper gets */
-	if (caught < 1 || caught > SAMPLE_BYTES || hook_load(pkt, s->bytes, caught))
+	caught = ((caught - 1) & (SAMPLE_BYTES - 1)) + 1;	/* 6.1 wants 1..128 from arithmetic */
+	if (hook_load(pkt, s->bytes, caught))
 		caught = 0;
 	s->caught_len = caught;
 	bpf_ringbuf_submit(s, 0);
 	return CONTINUE;
+}
+
+/* The inner tag first: each push puts its tag outside of what is there. */
+static __always_inline int stage_vlan_push(struct pkt *pkt, const struct action *action)
+{
+	if (action->push_inner_tci && hook_tag_push(pkt, action->push_inner_tci))
+		return DROP(NO_HEADROOM);
+	return hook_tag_push(pkt, action->push_tci) ? DROP(NO_HEADROOM) : CONTINUE;
 }
 
 static __noinline int stages_run(struct pkt *pkt, const struct action *action)
@@ -76,7 +84,7 @@ static __noinline int stages_run(struct pkt *pkt, const struct action *action)
 	if (!verdict && stages & STAGE_VLAN_POP)
 		verdict = hook_tag_pop(pkt, action->n_pop & 3) ? DROP(SHORT_FRAME) : CONTINUE;
 	if (!verdict && stages & STAGE_VLAN_PUSH)
-		verdict = hook_tag_push(pkt, action->push_tci) ? DROP(NO_HEADROOM) : CONTINUE;
+		verdict = stage_vlan_push(pkt, action);
 	if (!verdict && stages & STAGE_SAMPLE)
 		verdict = stage_sample(pkt, action->sample);
 	return verdict;
