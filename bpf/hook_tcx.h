@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook_tcx.h - the hook interface (hook.h), for tcx and clsact
+ *
+ * Frames are socket buffers: a guest's TCP super-packet stays whole and its checksum
+ * may be unfinished (CHECKSUM_PARTIAL) from one end of the network to the other. The
+ * kernel must be told what outer headers were put in front, so that it, or
+ * the NIC, can segment behind them and finish the sum:
+ *
+ *   before   | MAC |                              IP ...
+ *   encap    | MAC |  <- n bytes of new room ->   IP ...     bpf_skb_adjust_room
+ *   filled   | outer headers, n bytes       | MAC | IP ...
+ *
+ * The room opens behind the MAC header, so the inner MAC header is carried over by
+ * hand in both directions. gso_size is the guest's business and is never changed.
+ */
+#pragma once
+
+#include <vmlinux.h>
+
+#include <bpf/bpf_helpers.h>
+
+#define HOOK_CTX struct __sk_buff
+#define HOOK_PASS TCX_PASS
+#define HOOK_DROP TCX_DROP
+#define HOOK_REDIRECT TCX_REDIRECT
+
+#include <bpf/pkt.h>
+#include <maps/port.h>
+
+/* A macro of the kernel's header, which type information does not carry. */
+#define BPF_F_ADJ_ROOM_ENCAP_L2(len) \
+	(((__u64)(len) & BPF_ADJ_ROOM_ENCAP_L2_MASK) << BPF_ADJ_ROOM_ENCAP_L2_SHIFT)
+
+/* Enough for a tagged outer IPv6 encapsulation and inner IPv6 with its TCP header. */
+#define HOOK_LINEAR_BYTES 160
+
+static __always_inline void *hook_data(struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data;
+}
+
+static __always_inline void *hook_end(struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data_end;
+}
+
+static __always_inline void hook_reload(struct pkt *pkt)
+{
+	pkt->data = hook_data(pkt->ctx);
+	pkt->end = hook_end(pkt->ctx);
+}
+
+static __always_inline void hook_linear(struct pkt *pkt)
+{
+	__u32 want = pkt->ctx->len < HOOK_LINEAR_BYTES ? pkt->ctx->len : HOOK_LINEAR_BYTES;
+
+	hook_reload(pkt);
+	if (pkt->data + want > pkt->end) {
+		bpf_skb_pull_data(pkt->ctx, want);
+		hook_reload(pkt);
+	}
+}
+
+static __always_inline __u32 hook_first_len(struct __sk_buff *skb)
+{
+	return skb->len;
+}
+
+static __always_inline __u32 hook_frame_len(struct pkt *pkt)
+{
+	return pkt->ctx->len;
+}
+
+/* Segments carry the super-packet's headers and gso_size bytes of payload each. */
+static __always_inline __u32 hook_wire_len(const struct pkt *pkt)
+{
+	__u32 gso_size = pkt->ctx->gso_size;
+
+	if (!gso_size)
+		return pkt->frame.end - pkt->frame.l3;
+	return pkt->frame.l4 - pkt->frame.l3 + sizeof(struct tcp_header) + gso_size;
+}
+
+static __always_inline __u32 hook_ifindex(struct __sk_buff *skb)
+{
+	return skb->ifindex;
+}
+
+static __always_inline __u16 hook_tagged(struct __sk_buff *skb)
+{
+	return skb->vlan_present ? (skb->vlan_tci & VLAN_VID_MASK) | FLOW_VLAN_PRESENT : 0;
+}
+
+/* Tags live beside the frame; the kernel or the device puts them in. */
+static __always_inline long hook_tag_pop(struct pkt *pkt, __u32 n)
+{
+	long err = bpf_skb_vlan_pop(pkt->ctx);
+
+	if (!err && n > 1)
+		err = bpf_skb_vlan_pop(pkt->ctx);
+	hook_reload(pkt);
+	return err;
+}
+
+static __always_inline long hook_tag_push(struct pkt *pkt, __be16 tci)
+{
+	long err = bpf_skb_vlan_push(pkt->ctx, wire16(ETHERTYPE_VLAN), host16(tci));
+
+	hook_reload(pkt);
+	return err;
+}
+
+static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, __u32 udp_len)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |
+		      BPF_F_ADJ_ROOM_ENCAP_L2(sizeof(struct eth_header));
+	struct eth_header inner;
+	long err;
+
+	if (pkt->data + sizeof(inner) > pkt->end)
+		return -1;
+	copy_bytes(&inner, pkt->data, sizeof(inner));
+	flags |= ip_len == sizeof(struct ipv4_header) ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 :
+							BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
+	flags |= udp_len ? BPF_F_ADJ_ROOM_ENCAP_L4_UDP : BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
+	err = bpf_skb_adjust_room(pkt->ctx, n, BPF_ADJ_ROOM_MAC, flags);
+	hook_reload(pkt);
+	if (err)
+		return err;
+	if (pkt->data + n + sizeof(inner) > pkt->end)
+		return -1;
+	copy_bytes(pkt->data + n, &inner, sizeof(inner));
+	return 0;
+}
+
+static __always_inline long hook_decap(struct pkt *pkt, __u32 n)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
+	struct eth_header inner, *eth = pkt->data;
+	__be16 outer_type;
+	long err;
+
+	if (n > 512 || (void *)(eth + 1) > pkt->end)
+		return -1;
+	outer_type = eth->type;
+	eth = pkt->data + n;
+	if ((void *)(eth + 1) > pkt->end)
+		return -1;
+	copy_bytes(&inner, eth, sizeof(inner));
+	if (inner.type != outer_type)		/* kernels before 6.3 refuse the flags, and need them not */
+		flags |= inner.type == wire16(ETHERTYPE_IPV6) ? BPF_F_ADJ_ROOM_DECAP_L3_IPV6 :
+								BPF_F_ADJ_ROOM_DECAP_L3_IPV4;
+	err = bpf_skb_adjust_room(pkt->ctx, -(int)n, BPF_ADJ_ROOM_MAC, flags);
+	hook_reload(pkt);
+	if (err)
+		return err;
+	if (pkt->data + sizeof(inner) > pkt->end)
+		return -1;
+	copy_bytes(pkt->data, &inner, sizeof(inner));
+	return 0;
+}
+
+static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
+{
+	long err = bpf_skb_change_tail(pkt->ctx, len, 0);
+
+	hook_reload(pkt);
+	return err;
+}
+
+static __always_inline long hook_load(struct pkt *pkt, void *buf, __u32 len)
+{
+	return bpf_skb_load_bytes(pkt->ctx, 0, buf, len);
+}
+
+/* A sum the NIC took over the whole packet must follow what no header's own sum makes up for. */
+static __always_inline void hook_sum(struct pkt *pkt, __be32 old, __be32 new)
+{
+	bpf_csum_update(pkt->ctx, bpf_csum_diff(&old, sizeof(old), &new, sizeof(new), 0));
+}
+
+/* A guest in another namespace gets the frame as if its own device had received it. */
+static __always_inline int hook_redirect(struct pkt *pkt, __u32 slot)
+{
+	struct port *port = bpf_map_lookup_elem(&ports, &slot);
+
+	if (!port || !port->ifindex)
+		return HOOK_DROP;
+	if (!(port->flags & PORT_REDIRECT_PEER))
+		return bpf_redirect(port->ifindex, 0);
+	bpf_skb_change_type(pkt->ctx, 0);	/* PACKET_HOST: it is for the guest */
+	return bpf_redirect_peer(port->ifindex, 0);
+}
