@@ -37,7 +37,9 @@
 #define REQUEST_MAX (256u << 10)	/* of one connection, not yet answered */
 #define READ_CHUNK (64u << 10)
 #define OUTPUT_MAX (32u << 20)
-#define BACKLOG 16
+#define BACKLOG 64
+#define REQUESTS_PER_TURN 16		/* of one connection, then the others and the loop have a go */
+#define LINGER_S 2
 #define GROUPS_MAX 256
 
 struct admin {
@@ -56,7 +58,7 @@ struct conn {
 	struct frame_decoder in;
 	struct event *timer;		/* of the pending second half */
 	struct admin_later later;	/* delay_ms 0: nothing is pending */
-	bool closing;			/* when the last reply is out */
+	bool closing;			/* the last reply is on its way, what still comes is thrown away */
 };
 
 static void later_done(struct conn *c)
@@ -89,6 +91,20 @@ static size_t output_len(const struct conn *c)
 	return evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
+/*
+ * No more requests. The last reply goes out first, and the peer must hang up or be
+ * cut off: a socket closed with bytes unread would take the reply with it.
+ */
+static void conn_close(struct conn *c)
+{
+	const struct timeval patience = { .tv_sec = LINGER_S };
+
+	c->closing = true;
+	bufferevent_set_timeouts(c->bev, &patience, &patience);
+	bufferevent_enable(c->bev, EV_READ);
+	bufferevent_trigger(c->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
 /* Takes over @reply. */
 static void conn_send(struct conn *c, cJSON *reply)
 {
@@ -107,8 +123,7 @@ static void conn_send(struct conn *c, cJSON *reply)
 	}
 	cJSON_Delete(reply);
 	if (!bytes) {
-		c->closing = true;
-		bufferevent_trigger(c->bev, EV_WRITE, BEV_OPT_DEFER_CALLBACKS);
+		conn_close(c);
 		return;
 	}
 	bufferevent_write(c->bev, bytes, len);
@@ -180,24 +195,32 @@ static void conn_request(struct conn *c, const cJSON *request)
 static void conn_work(struct conn *c)
 {
 	struct error e = {};
+	unsigned int n = 0;
 	cJSON *request;
 
 	while (!c->later.delay_ms && !c->closing && output_len(c) < OUTPUT_MAX) {
-		int got = frame_decoder_next(&c->in, &request, &e);
+		int got;
+
+		if (n++ == REQUESTS_PER_TURN) {
+			bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
+			return;
+		}
+		got = frame_decoder_next(&c->in, &request, &e);
 
 		if (!got) {
 			bufferevent_enable(c->bev, EV_READ);
 			return;
 		}
 		if (got < 0) {
-			c->closing = true;
 			conn_send(c, admin_reply_error(&e));
-			break;
+			conn_close(c);
+		} else {
+			conn_request(c, request);
+			cJSON_Delete(request);
 		}
-		conn_request(c, request);
-		cJSON_Delete(request);
 	}
-	bufferevent_disable(c->bev, EV_READ);
+	if (!c->closing)
+		bufferevent_disable(c->bev, EV_READ);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -207,6 +230,10 @@ static void on_read(struct bufferevent *bev, void *arg)
 	struct error e = {};
 	int err = 0;
 
+	if (c->closing) {
+		evbuffer_drain(input, evbuffer_get_length(input));
+		return;
+	}
 	while (!err && evbuffer_get_length(input)) {
 		unsigned char chunk[4096];
 		int n = evbuffer_remove(input, chunk, sizeof(chunk));
@@ -218,9 +245,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 			err = frame_decoder_feed(&c->in, chunk, n, &e);
 	}
 	if (err) {
-		c->closing = true;
 		conn_send(c, admin_reply_error(&e));
-		bufferevent_disable(bev, EV_READ);
+		conn_close(c);
 		return;
 	}
 	conn_work(c);
@@ -231,17 +257,16 @@ static void on_write(struct bufferevent *bev, void *arg)
 {
 	struct conn *c = arg;
 
-	(void)bev;
-	if (c->closing)
-		conn_free(c);
-	else
+	if (!c->closing)
 		conn_work(c);
+	else if (!output_len(c))
+		shutdown(bufferevent_getfd(bev), SHUT_WR);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
-	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
 		conn_free(arg);
 }
 

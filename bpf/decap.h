@@ -64,7 +64,7 @@ static __always_inline int outer_ipv4(struct pkt *pkt, const struct port *port, 
 		return VERDICT_PASSED;		/* we send DF; a fragment is somebody else's */
 	header_len = (ip->version_ihl & 0x0f) * 4;
 	total_len = host16(ip->total_len);
-	if (header_len < sizeof(*ip) || total_len < header_len)
+	if (ip->version_ihl >> 4 != 4 || header_len < sizeof(*ip) || total_len < header_len)
 		return DROP(OUTER_HEADER);
 	ip_addr_set_v4(&pkt->key.outer, ip->src);
 	pkt->outer_tos = ip->tos;

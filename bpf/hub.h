@@ -46,6 +46,8 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 
 	if (!port || !port->hub)
 		return DROP(NO_HUB);
+	if (hook_wire_len(pkt) > HUB_PACKET_MAX)
+		return DROP(TOO_BIG);
 	if (!miss_allowed(pkt, port))
 		return DROP(MISS_LIMIT);
 	if (hook_encap(pkt, sizeof(*h), sizeof(h->ip), sizeof(h->udp)))

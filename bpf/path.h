@@ -33,13 +33,15 @@ static __always_inline void frame_forget(struct frame *f)
 /* The inner frame into the cursor's key. A frame of several buffers must have its headers in the first. */
 static __always_inline int path_parse(struct pkt *pkt)
 {
-	__u32 first = pkt->end - pkt->data;
+	__u32 first = pkt->end - pkt->data, len;
 	int reason = parse_frame(pkt->data, pkt->end, &pkt->key, &pkt->frame);
 
 	frame_forget(&pkt->frame);
 	if (!reason && pkt->frame.end <= first)
 		return CONTINUE;
-	pkt->len = hook_frame_len(pkt);
+	len = hook_frame_len(pkt);
+	pkt->books->in_bytes += len - pkt->len;		/* pkt_enter() saw the first buffer */
+	pkt->len = len;
 	if (reason)
 		return pkt->len > first ? DROP(NOT_LINEAR) : -reason;
 	return pkt->frame.end <= pkt->len ? CONTINUE : DROP(IP_HEADER);
@@ -114,6 +116,12 @@ static __always_inline int path_resume(struct pkt *pkt, __u32 index, __u32 gen)
 {
 	struct flow *flow = bpf_map_lookup_elem(&flows, &index);
 
+	pkt->key.tuple = FLOW_TUPLE_5;
+	if (pkt->frame.fragment) {	/* as flow_lookup() has it: one path for all fragments */
+		pkt->key.tuple = FLOW_TUPLE_3;
+		pkt->key.sport = 0;
+		pkt->key.dport = 0;
+	}
 	pkt->digest = flow_digest(&pkt->key, flow_secret);
 	pkt->flow = index;
 	if (!flow || flow->action.gen != gen)

@@ -211,7 +211,7 @@ static __noinline int respond_gateway(struct pkt *pkt, const struct action *acti
 	__be16 old;
 
 	icmp = pkt->data + (pkt->frame.l4 & 511);
-	if (pkt->frame.fragment || (void *)(icmp + 1) > pkt->end)
+	if (pkt->frame.fragment || pkt->frame.l4 > 511 || (void *)(icmp + 1) > pkt->end)
 		return DROP(GATEWAY);
 	old = *(__be16 *)&icmp->type;
 	if (pkt->key.proto == PROTO_ICMP && icmp->type == ICMP_ECHO_REQUEST)
@@ -220,7 +220,8 @@ static __noinline int respond_gateway(struct pkt *pkt, const struct action *acti
 		icmp->type = ICMPV6_ECHO_REPLY;
 	else
 		return DROP(GATEWAY);
-	icmp->checksum = sum_replace(icmp->checksum, old, *(__be16 *)&icmp->type);
+	/* 0xffff is the other zero, and the only right one for a message of zeroes. */
+	icmp->checksum = sum_replace(icmp->checksum, old, *(__be16 *)&icmp->type) ?: 0xffff;
 	if (echo_swap_addresses(pkt))
 		return DROP(SHORT_FRAME);
 	return reply(pkt, action->smac);

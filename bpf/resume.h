@@ -42,7 +42,7 @@ static __always_inline int resume(struct pkt *pkt, __u32 *ret_flow, __u32 *ret_g
 		return DROP(HUB_HEADER);
 	pkt->books->resumed++;
 	if (verdict == HUB_DROP)
-		return -(int)reason;
+		return -(int)reason ?: DROP(HUB_HEADER);
 	if (hook_shrink(pkt, sizeof(*h)))
 		return DROP(HUB_HEADER);
 	pkt->len -= sizeof(*h);

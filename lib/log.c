@@ -211,7 +211,7 @@ static void text_put_field_name(struct text *t, const char *key)
 	}
 }
 
-static void write_journal(const struct line *line)
+static int write_journal(const struct line *line)
 {
 	char buf[2 * LOG_LINE_MAX], head[2][64];
 	struct text t = {buf, 0, LOG_LINE_MAX};
@@ -237,7 +237,7 @@ static void write_journal(const struct line *line)
 			break;
 		iov[n++] = (struct iovec){buf + start, t.len - start};
 	}
-	sd_journal_sendv(iov, n);
+	return sd_journal_sendv(iov, n);
 }
 
 /*
@@ -294,9 +294,7 @@ void log_write(struct log_site *site, enum log_level level, const char *msg, ...
 		snprintf(count, sizeof(count), "%u", suppressed);
 		line.pairs[line.n++] = (struct pair){"suppressed", count};
 	}
-	if (use_journal)
-		write_journal(&line);
-	else
+	if (!use_journal || write_journal(&line) < 0)
 		write_stderr(&line);
 }
 

@@ -65,6 +65,10 @@ static const struct frame_case {
 	     V4, PORTS, .proto = PROTO_TCP, .tags = { 10, 20 }, .n_tags = 2, .tag_type = ETHERTYPE_QINQ),
 	GOOD("VID 0", V6, PORTS, .proto = PROTO_TCP, .tags = { 0 }, .n_tags = 1),
 
+	SPOILT("IPv4-mapped source", IP_SOURCE, L3, 19, 0xff,
+	       .src = "::fffe:a00:b", .dst = "fd00:1::12", PORTS, .proto = PROTO_TCP),
+	SPOILT("IPv4-mapped destination", IP_SOURCE, L3, 35, 0xff,
+	       .src = "fd00:1::11", .dst = "::fffe:a00:c", PORTS, .proto = PROTO_TCP),
 	GOOD("TCP6", V6, PORTS, .proto = PROTO_TCP, .tos = 0x2e),
 	GOOD("UDP6", V6, PORTS, .proto = PROTO_UDP),
 	GOOD("SCTP6", V6, PORTS, .proto = PROTO_SCTP),

@@ -21,6 +21,13 @@
 #define HUB_UDP_PORT 0x4d49			/* in the header only; never on a network */
 #define HUB_VERSION 1u
 
+/*
+ * Largest IP packet that the hub carries, and so the largest first packet of a
+ * flow. One AF_XDP frame is a page: 256 bytes of XDP headroom, 328 kept back for
+ * the kernel's own tail, 14 of Ethernet; the hub header goes into the headroom.
+ */
+#define HUB_PACKET_MAX 3498u
+
 enum hub_why {
 	HUB_MISS = 1,				/* no flow entry: compile one, then resume */
 };
@@ -35,7 +42,6 @@ struct hub_header {
 	struct eth_header eth;			/* dmac with the group bit: never a host's address */
 	struct ipv4_header ip;			/* lengths true, no addresses, no checksum */
 	struct udp_header udp;			/* dport HUB_UDP_PORT */
-	__u16 pad0;				/* zero */
 	__u8 version;				/* HUB_VERSION */
 	__u8 why;				/* enum hub_why */
 	__u8 verdict;				/* enum hub_verdict */
@@ -46,6 +52,6 @@ struct hub_header {
 	struct ip_addr outer;			/* flow_key.outer */
 	__u32 flow;				/* HUB_RESUME: index into flows */
 	__u32 gen;				/* HUB_RESUME: action.gen at that index */
-	__u32 pad[3];				/* zero */
-};
+	__u32 pad[4];				/* zero */
+} MIRACH_PACKED MIRACH_ALIGNED(4);		/* no gap between Ethernet and IP, words aligned behind UDP */
 _Static_assert(sizeof(struct hub_header) == 96, "hub_header layout");

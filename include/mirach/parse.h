@@ -197,6 +197,8 @@ MIRACH_INLINE int parse_ipv6(void *pos, void *end, struct flow_key *key, struct 
 	word = host32(ip->version_class_label);
 	if (word >> 28 != 6)
 		return REASON_IP_HEADER;
+	if (ip_addr_is_v4(&ip->src) || ip_addr_is_v4(&ip->dst))
+		return REASON_IP_SOURCE;	/* would be taken for IPv4 in the key */
 
 	f->kind = FRAME_IPV6;
 	f->tos = word >> 20;

@@ -36,6 +36,7 @@ _Static_assert(sizeof(struct port_bucket) == 64, "a bucket is one cache line");
 
 /* struct port.flags */
 #define PORT_REDIRECT_PEER 1u			/* tcx may hand frames straight to the guest's end of a veth */
+#define PORT_GUEST_FINISHES 2u			/* for agents: one of them switched the guest's checksum offload off */
 
 /* Entry of map ports. */
 struct port {
@@ -85,7 +86,7 @@ struct usage {
 	__u64 in;				/* frames that arrived at the port's program */
 	__u64 in_bytes;
 	__u64 out;				/* frames redirected on towards their destination */
-	__u64 out_bytes;			/* as they arrived, before encapsulation */
+	__u64 out_bytes;			/* of the inner frames, as they leave: before encapsulation */
 	__u64 replied;				/* answered here: ARP, ND, echo of the gateway */
 	__u64 passed;				/* left to the host's own stack (uplinks) */
 	__u64 punted;				/* handed to a coprocessor */

@@ -27,9 +27,12 @@ struct pcap_frame_header {
 
 static FILE *file;
 
-bool capture_possible(void)
+void capture_need(void)
 {
-	return !system("command -v tshark >/dev/null 2>&1");
+	if (!system("command -v tshark >/dev/null 2>&1"))
+		return;
+	print_message("# SKIP no tshark\n");
+	skip();
 }
 
 void capture_begin(void)

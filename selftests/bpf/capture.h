@@ -8,7 +8,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +24,7 @@ struct capture {
 	char text[CAPTURE_FRAMES_MAX][CAPTURE_FIELDS_MAX][CAPTURE_TEXT_MAX];
 };
 
-bool capture_possible(void);		/* is tshark there? */
+void capture_need(void);		/* skips the test where there is no tshark */
 /* Begins a file, adds frames to it, and has it decoded. @fields ends with NULL. */
 void capture_begin(void);
 void capture_add(const void *frame, size_t len);

@@ -134,5 +134,7 @@ void assert_fate(const struct shot *shot, enum fate fate);
 void assert_dropped(const struct shot *shot, enum drop_reason reason);
 /* Out through @slot. */
 void assert_out(const struct shot *shot, uint32_t slot);
+/* Answered with exactly these bytes. */
+void assert_replied(const struct shot *shot, const void *want, size_t len);
 /* Lengths and all checksums of an IP packet at @l3 that ends the frame are right. */
 void assert_sums(const uint8_t *l3, size_t len);

@@ -19,7 +19,8 @@
 #include <mirach/wire.h>
 #include <selftests/bpf/fixture_internal.h>
 
-#define META_MAX 216u			/* as metadata, all the headroom a frame may use: 256 - struct xdp_frame */
+/* As metadata, all the headroom there is: 256 bytes less struct xdp_frame. */
+#define META_MAX 216u
 
 /* ------------------------------------------------------------------------ books */
 
@@ -116,13 +117,13 @@ static uint64_t sum_drops(const struct drops *d)
 	return sum;
 }
 
-/* in + resumed = out + replied + passed + punted + drops; slot 0 only collects drops. */
+/* in + resumed = out + replied + passed + punted + drops. */
 static void assert_law(const struct book *b, uint32_t slot)
 {
 	const struct usage *u = &b->usage;
 	uint64_t drops = sum_drops(&b->drops);
 
-	if (slot && u->in + u->resumed != u->out + u->replied + u->passed + u->punted + drops)
+	if (u->in + u->resumed != u->out + u->replied + u->passed + u->punted + drops)
 		fail_msg("the books of slot %u do not close: in %llu resumed %llu, out %llu replied %llu "
 			 "passed %llu punted %llu drops %llu", slot, u->in, u->resumed, u->out,
 			 u->replied, u->passed, u->punted, (unsigned long long)drops);
@@ -344,6 +345,13 @@ void assert_out(const struct shot *shot, uint32_t slot)
 {
 	assert_fate(shot, FATE_OUT);
 	assert_int_equal(shot->delivered, slot);
+}
+
+void assert_replied(const struct shot *shot, const void *want, size_t len)
+{
+	assert_fate(shot, FATE_REPLIED);
+	assert_int_equal(shot->len, len);
+	assert_memory_equal(shot->bytes, want, len);
 }
 
 static void assert_l4_sum(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,

@@ -302,7 +302,7 @@ static void test_bad_outer_ipv4(void **state)
 	arrive_from(&a, 2, &inside[0]);
 	assert_spoilt(&a, a.ip, 0x44, REASON_OUTER_HEADER);	/* header of 16 bytes */
 	assert_spoilt(&a, a.ip + 3, 19, REASON_OUTER_HEADER);
-	
+
 }
 
 static void test_bad_udp_length(void **state)

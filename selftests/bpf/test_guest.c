@@ -59,9 +59,9 @@ static void found_by_number(void **state)
 	sandbox_need();
 	assert_feature("eth0", "tx-checksum-ip-generic", "on");
 	assert_feature("eth0", "generic-receive-offload", "off");
-	assert_ok(guest_prepare("guest", host0, NULL, &e), &e);
+	assert_ok(guest_prepare("guest", host0, NULL, &e), GUEST_FINISHES, &e);
 	assert_prepared("eth0");
-	assert_ok(guest_prepare("guest", host0, NULL, &e), &e);
+	assert_ok(guest_prepare("guest", host0, NULL, &e), GUEST_FINISHES, &e);
 	assert_prepared("eth0");
 }
 
@@ -71,7 +71,7 @@ static void found_by_name_and_path(void **state)
 
 	(void)state;
 	sandbox_need();
-	assert_ok(guest_prepare("/run/netns/guest", host0, "eth0", &e), &e);
+	assert_ok(guest_prepare("/run/netns/guest", host0, "eth0", &e), GUEST_FINISHES, &e);
 	assert_prepared("eth0");
 }
 
@@ -82,7 +82,7 @@ static void peer_in_our_own_namespace(void **state)
 
 	(void)state;
 	sandbox_need();
-	assert_ok(guest_prepare("/proc/self/ns/net", if_nametoindex("stay0"), NULL, &e), &e);
+	assert_ok(guest_prepare("/proc/self/ns/net", if_nametoindex("stay0"), NULL, &e), GUEST_FINISHES, &e);
 	assert_int_equal(ethtool_feature_get("stay1", "tx-checksum-ip-generic", &on), 0);
 	assert_false(on);
 	assert_int_equal(ethtool_feature_get("stay0", "tx-checksum-ip-generic", &on), 0);
@@ -98,7 +98,7 @@ static void stranger_with_the_peers_number(void **state)
 	(void)state;
 	sandbox_need();
 	assert_int_equal(sh("ip -n guest link add odd0 index %d type veth", peer), 0);
-	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, &e), ENODEV,
+	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, GUEST_FINISHES, &e), ENODEV,
 		       "not in network namespace guest", &e);
 	assert_feature("odd0", "tx-checksum-ip-generic", "on");
 }
@@ -109,15 +109,15 @@ static void refusals(void **state)
 
 	(void)state;
 	sandbox_need();
-	assert_refused(guest_prepare("nobody", host0, NULL, &e), ENOENT, "/run/netns/nobody", &e);
-	assert_refused(guest_prepare("/etc/passwd", host0, NULL, &e), EINVAL,
+	assert_refused(guest_prepare("nobody", host0, NULL, &e), ENOENT, "/run/netns/nobody", GUEST_FINISHES, &e);
+	assert_refused(guest_prepare("/proc/version", host0, NULL, GUEST_FINISHES, &e), EINVAL,
 		       "not a network namespace", &e);
-	assert_refused(guest_prepare("guest", host0, "eth7", &e), ENODEV, "no device eth7", &e);
-	assert_refused(guest_prepare("guest", host0, "lo", &e), EXDEV, "not the other end", &e);
-	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, &e), ENODEV,
+	assert_refused(guest_prepare("guest", host0, "eth7", &e), ENODEV, "no device eth7", GUEST_FINISHES, &e);
+	assert_refused(guest_prepare("guest", host0, "lo", &e), EXDEV, "not the other end", GUEST_FINISHES, &e);
+	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, GUEST_FINISHES, &e), ENODEV,
 		       "not in network namespace guest", &e);
-	assert_refused(guest_prepare("guest", 99999, NULL, &e), ENODEV, "99999", &e);
-	assert_refused(guest_prepare("guest", if_nametoindex("lo"), NULL, &e), EINVAL,
+	assert_refused(guest_prepare("guest", 99999, NULL, &e), ENODEV, "99999", GUEST_FINISHES, &e);
+	assert_refused(guest_prepare("guest", if_nametoindex("lo"), NULL, GUEST_FINISHES, &e), EINVAL,
 		       "not a veth", &e);
 }
 
@@ -129,8 +129,8 @@ static void caller_stays_home(void **state)
 	(void)state;
 	sandbox_need();
 	assert_int_equal(stat("/proc/self/ns/net", &before), 0);
-	assert_ok(guest_prepare("guest", host0, NULL, &e), &e);
-	assert_refused(guest_prepare("guest", host0, "eth7", &e), ENODEV, "eth7", &e);
+	assert_ok(guest_prepare("guest", host0, NULL, &e), GUEST_FINISHES, &e);
+	assert_refused(guest_prepare("guest", host0, "eth7", &e), ENODEV, "eth7", GUEST_FINISHES, &e);
 	assert_int_equal(stat("/proc/self/ns/net", &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
 	assert_int_equal(if_nametoindex("host0"), host0);

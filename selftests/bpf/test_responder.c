@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * test_responder.c - ARP, Neighbour Discovery and the gateway's echo
+ * test_responder.c - ARP and Neighbour Discovery
  *
  * Who is in the network is known, so the host answers in everybody's name. The
  * answers are compared byte by byte with what the RFCs ask for, and tshark checks
@@ -54,13 +54,6 @@ static struct arp_frame arp_reply(const struct arp_frame *q, const uint8_t *mac)
 	memcpy(a.arp.target_mac, q->arp.sender_mac, ETH_ADDR_LEN);
 	memcpy(a.arp.target_ip, q->arp.sender_ip, 4);
 	return a;
-}
-
-static void assert_replied(const struct shot *shot, const void *want, size_t len)
-{
-	assert_fate(shot, FATE_REPLIED);
-	assert_int_equal(shot->len, len);
-	assert_memory_equal(shot->bytes, want, len);
 }
 
 static void test_arp_answers(void **state)
@@ -404,118 +397,6 @@ static void test_nd_unknown(void **state)
 	}
 }
 
-/* --------------------------------------------------------------------------- echo */
-
-static struct packet_spec echo(bool v6, uint16_t payload)
-{
-	return (struct packet_spec){
-		.src = v6 ? "fd00:1::11" : "10.0.0.11",
-		.dst = v6 ? "fd00:1::1" : "10.0.0.1",
-		.proto = v6 ? PROTO_ICMPV6 : PROTO_ICMP,
-		.sport = v6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO_REQUEST,
-		.payload = payload,
-	};
-}
-
-/*
- * The reply is the request with its ends swapped and its type changed; all else
- * stays. Zero has two spellings in a checksum, and either is right if it sums up.
- */
-static void assert_echo_reply(const struct shot *shot, const struct packet_spec *q)
-{
-	size_t l3 = 14 + 4 * q->n_tags;
-	size_t checksum = l3 + (q->proto == PROTO_ICMP ? 20 + 4 * q->option_words : 40) + 2;
-	struct packet_spec a = *q;
-	uint8_t want[FRAME_MAX_BYTES];
-	size_t len;
-
-	a.src = q->dst;
-	a.dst = q->src;
-	a.sport = q->proto == PROTO_ICMP ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
-	memcpy(a.dmac, q->smac, ETH_ADDR_LEN);
-	world_mac(a.smac, 3, RED);
-	len = packet_build(&a, want);
-	assert_sums(shot->bytes + l3, shot->len - l3);
-	memcpy(want + checksum, shot->bytes + checksum, 2);
-	assert_replied(shot, want, len);
-}
-
-static void test_echo(void **state)
-{
-	(void)state;
-	sandbox_need();
-	for (int v6 = 0; v6 < 2; v6++)
-		for (unsigned int payload = 0; payload < 1400; payload += payload < 10 ? 1 : 173) {
-			struct packet_spec q = echo(v6, payload);
-
-			world_mac(q.smac, 1, WEB_1);
-			learn_vport(WEB_1, &q);
-			assert_echo_reply(fire_spec(WEB_1, &q), &q);
-		}
-}
-
-static void test_echo_with_options(void **state)
-{
-	struct packet_spec q = echo(false, 30);
-
-	(void)state;
-	sandbox_need();
-	world_mac(q.smac, 1, WEB_1);
-	q.option_words = 10;
-	learn_vport(WEB_1, &q);
-	assert_echo_reply(fire_spec(WEB_1, &q), &q);
-}
-
-static void test_echo_tagged(void **state)
-{
-	struct packet_spec q = echo(false, 30);
-
-	(void)state;
-	sandbox_need();
-	q.src = "10.0.0.14";
-	q.n_tags = 1;
-	q.tags[0] = 10;
-	world_mac(q.smac, 1, TRUNK);
-	learn_vport(TRUNK, &q);
-	assert_echo_reply(fire_spec(TRUNK, &q), &q);
-}
-
-/* Larger than a buffer: pings with -s 8000 inside a large MTU. */
-static void test_echo_of_several_buffers(void **state)
-{
-	struct packet_spec q = echo(false, 8000);
-
-	(void)state;
-	sandbox_need();
-	world_mac(q.smac, 1, WEB_1);
-	learn_vport(WEB_1, &q);
-	assert_echo_reply(fire_spec(WEB_1, &q), &q);
-}
-
-/* The gateway offers nothing else. */
-static void test_gateway_drops_the_rest(void **state)
-{
-	static const struct packet_spec rest[] = {
-		{ .src = "10.0.0.11", .dst = "10.0.0.1", .proto = PROTO_TCP, .dport = 22 },
-		{ .src = "10.0.0.11", .dst = "10.0.0.1", .proto = PROTO_UDP, .dport = 53 },
-		{ .src = "10.0.0.11", .dst = "10.0.0.1", .proto = PROTO_GRE, .payload = 30 },
-		{ .src = "10.0.0.11", .dst = "10.0.0.1", .proto = PROTO_ICMP, .sport = 0 },
-		{ .src = "10.0.0.11", .dst = "10.0.0.1", .proto = PROTO_ICMP, .sport = 8, .fragment = IPV4_MF,
-		  .payload = 8 },
-		{ .src = "10.0.0.11", .dst = "10.0.0.1", .proto = PROTO_ICMP, .fragment = 4, .payload = 8 },
-		{ .src = "fd00:1::11", .dst = "fd00:1::1", .proto = PROTO_ICMPV6, .sport = 129 },
-		{ .src = "fd00:1::11", .dst = "fd00:1::1", .proto = PROTO_UDP },
-		{ .src = "fd00:1::11", .dst = "fd00:1::1", .proto = PROTO_ICMP, .sport = 128 },
-	};
-
-	(void)state;
-	sandbox_need();
-	for (unsigned int i = 0; i < COUNT(rest); i++) {
-		learn_vport(WEB_1, &rest[i]);
-		assert_dropped(fire_spec(WEB_1, &rest[i]), REASON_GATEWAY);
-	}
-}
-
 /* ------------------------------------------------------------------------- tshark */
 
 static void capture_replies(void)
@@ -529,35 +410,22 @@ static void capture_replies(void)
 	capture_add(shot->bytes, shot->len);
 	shot = fire_egress(WEB_1, &nd, sizeof(nd));
 	capture_add(shot->bytes, shot->len);
-	for (int v6 = 0; v6 < 2; v6++) {
-		struct packet_spec q = echo(v6, 56);
-
-		learn_vport(WEB_1, &q);
-		shot = fire_spec(WEB_1, &q);
-		capture_add(shot->bytes, shot->len);
-	}
 }
 
 static void test_tshark_agrees(void **state)
 {
-	static const char *const fields[] = { "arp.opcode", "arp.src.hw_mac", "ip.checksum.status",
-					      "icmp.checksum.status", "icmpv6.checksum.status",
-					      "icmpv6.type", "icmpv6.nd.na.flag.s", "icmpv6.nd.na.flag.r",
-					      "icmpv6.opt.linkaddr", "icmp.type", NULL };
-	static const char *const want[][10] = {
-		{ "2", "02:00:00:00:03:00", "", "", "", "", "", "", "", "" },
-		{ "", "", "", "", "1", "136", "1", "1", "02:00:00:00:03:00", "" },
-		{ "", "", "1", "1", "", "", "", "", "", "0" },
-		{ "", "", "", "", "1", "129", "", "", "", "" },
+	static const char *const fields[] = { "arp.opcode", "arp.src.hw_mac", "icmpv6.type",
+					      "icmpv6.checksum.status", "icmpv6.nd.na.flag.s",
+					      "icmpv6.nd.na.flag.r", "icmpv6.opt.linkaddr", NULL };
+	static const char *const want[][7] = {
+		{ "2", "02:00:00:00:03:00", "", "", "", "", "" },
+		{ "", "", "136", CAPTURE_SUM_GOOD, "1", "1", "02:00:00:00:03:00" },
 	};
 	const struct capture *c;
 
 	(void)state;
 	sandbox_need();
-	if (!capture_possible()) {
-		print_message("# SKIP no tshark\n");
-		skip();
-	}
+	capture_need();
 	capture_replies();
 	c = capture_decode(fields);
 	assert_int_equal(c->n_frames, COUNT(want));
@@ -584,11 +452,6 @@ int main(void)
 		TEST(test_nd_tagged),
 		TEST(test_nd_refused),
 		TEST(test_nd_unknown),
-		TEST(test_echo),
-		TEST(test_echo_with_options),
-		TEST(test_echo_tagged),
-		TEST(test_echo_of_several_buffers),
-		TEST(test_gateway_drops_the_rest),
 		TEST(test_tshark_agrees),
 	};
 

@@ -11,23 +11,22 @@ cd "$(dirname "$0")/../.." || exit 1
 
 fuzz=${BUILD:-build}/fuzz
 seconds=${FUZZ_SECONDS:-5}
-targets=(parse config frame)
+targets=(parse config frame admin)
 
 # Longest input worth trying, in bytes.
-declare -A longest=([parse]=1024 [config]=8192 [frame]=4096)
-# Where the seeds of a target lie.
-declare -A seeds=([parse]=$fuzz/seeds/parse [config]="selftests/fuzz/seeds/config docs/examples"
-	[frame]=$fuzz/seeds/frame)
+declare -A longest=([parse]=512 [config]=1024 [frame]=16384 [admin]=4096)
+# Where its seeds lie.
+declare -A seeds=([parse]=$fuzz/seeds/parse [config]=selftests/fuzz/seeds/config
+	[frame]=$fuzz/seeds/frame [admin]=selftests/fuzz/seeds/admin)
 
 run_target() { # target
 	local dict=()
 
 	[[ -f selftests/fuzz/$1.dict ]] && dict=("-dict=selftests/fuzz/$1.dict")
 	mkdir -p "$fuzz/corpus/$1"
-	# shellcheck disable=SC2086 # a list of folders
 	"$fuzz/fuzz_$1" -max_total_time="$seconds" -max_len="${longest[$1]}" -timeout=10 \
 		-rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$fuzz/crash-$1-" \
-		"${dict[@]}" "$fuzz/corpus/$1" ${seeds[$1]} 2>&1
+		"${dict[@]}" "$fuzz/corpus/$1" "${seeds[$1]}" 2>&1
 }
 
 echo "1..${#targets[@]}"

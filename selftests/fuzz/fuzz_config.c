@@ -6,6 +6,8 @@
  * terminal would act on, the output untouched. What is taken must keep what the
  * rest of the agent relies on without looking again: names there, indices in
  * range, values within their limits, nothing taken twice.
+ *
+ * See also: selftests/unit/test_config_checks.c, which breaks every relation once.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -37,6 +37,7 @@ static struct opts read_line(const struct opt *table, const char *line)
 }
 
 #define VPORT_FLOW "--index 3 --port 4 --src 10.0.0.11 --dst 10.0.0.12 --proto tcp --buckets 64 "
+#define FABRIC_FLOW "--index 1 --outer 192.0.2.2 --src fd00:1::12 --dst fd00:1::11 --proto icmpv6 --buckets 64 "
 #define FORWARD "--nexthop 7 --vni 100 --dmac 02:00:00:00:01:02 --smac 02:00:00:00:01:01"
 
 static void publish(const struct encode_flow *f, struct flow_bucket *index, struct flow *flows)
@@ -55,7 +56,7 @@ static void test_flow_is_found(void **state)
 		VPORT_FLOW FORWARD " --sport 40000 --dport 443 --slot 7",
 		VPORT_FLOW FORWARD " --vlan 10,20 --ttl",
 		VPORT_FLOW "--drop no_route",
-		"--index 1 --outer 192.0.2.2 --src fd00:1::12 --dst fd00:1::11 --proto icmpv6 --buckets 64 " FORWARD,
+		FABRIC_FLOW FORWARD,
 	};
 
 	(void)state;

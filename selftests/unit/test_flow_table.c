@@ -94,12 +94,14 @@ static struct action action_of(uint32_t id, uint32_t variant)
 	return action;
 }
 
+/* All but gen, which moves on when a grace period begins, under the eyes of those who still run the action. */
 static bool is_action_of(const struct action *action, uint32_t id)
 {
+	const size_t gen = offsetof(struct action, gen), rest = gen + sizeof(action->gen);
 	struct action want = action_of(id, action->nexthop);
 
-	want.gen = action->gen;
-	return !memcmp(&want, action, sizeof(want));
+	return !memcmp(&want, action, gen) &&
+	       !memcmp((char *)&want + rest, (const char *)action + rest, sizeof(want) - rest);
 }
 
 static struct flow_table_memory memory(uint32_t n_buckets, uint32_t n_flows)
@@ -570,9 +572,13 @@ static void *read_flows(void *arg)
 	return NULL;
 }
 
+/* As the kernel's: what was unpublished before is out of sight for every run that begins after the look at `run`. */
 static void synchronize(struct reader *r)
 {
-	uint64_t run = __atomic_load_n(&r->run, __ATOMIC_SEQ_CST);
+	uint64_t run;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	run = __atomic_load_n(&r->run, __ATOMIC_SEQ_CST);
 
 	while (run & 1 && __atomic_load_n(&r->run, __ATOMIC_SEQ_CST) == run)
 		sched_yield();

@@ -12,6 +12,7 @@
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <selftests/unit/expect.h>
@@ -285,6 +286,26 @@ static void test_stale_journal_stream(void **state)
 	unsetenv("JOURNAL_STREAM");
 }
 
+/* A stream that is the journal's: the line goes there, with its pairs, and not to stderr. */
+static void test_journal_stream(void **state)
+{
+	char stream[64];
+	struct stat st;
+
+	(void)state;
+	capture_begin();
+	fstat(STDERR_FILENO, &st);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init("mirach-test-log");
+	log_write(NULL, LOG_LEVEL_DEBUG, "written by a unit test", "odd-key.1", "two\nlines", NULL);
+	capture_end();
+	unsetenv("JOURNAL_STREAM");
+	log_init("test");
+	expect_text("stderr", seen, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_threads_do_not_mix_lines),
 		cmocka_unit_test(test_fmt_turns),
 		cmocka_unit_test(test_stale_journal_stream),
+		cmocka_unit_test(test_journal_stream),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, setup, NULL);

@@ -19,6 +19,7 @@
 #include <agent/port_life.h>
 #include <agent/port_words.h>
 #include <lib/clock.h>
+#include <mirach/hub.h>
 
 /* Life. */
 
@@ -261,7 +262,7 @@ static void test_problems(void **state)
 
 	(void)state;
 	assert_says(&f, NULL);
-	f.mtu = PORT_HUB_MTU + 1;
+	f.mtu = HUB_PACKET_MAX + 1;
 	assert_says(&f, "ip link set dev dev0 mtu 3498");
 	f.uplink = true;
 	assert_says(&f, NULL);
