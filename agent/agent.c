@@ -152,7 +152,7 @@ static int hub_end_set(struct agent *a, uint32_t slot, struct port port, const c
 	err = dp_port_set(a->dp, slot, &port, e);
 	if (err)
 		return err;
-	return dp_port_attach(a->dp, name, port.ifindex, program, false, e);
+	return dp_port_attach(a->dp, name, port.ifindex, program, DP_HOOK_XDP_NATIVE, e);
 }
 
 /* The far end first: without its program the kernel refuses redirects into the pair. */

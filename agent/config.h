@@ -23,12 +23,13 @@
 #define CONFIG_UPLINKS_MAX 4
 #define CONFIG_VPORT_ADDRS_MAX 16
 
-enum config_hook { HOOK_AUTO, HOOK_XDP };
+enum config_hook { HOOK_AUTO, HOOK_XDP, HOOK_TCX };	/* config_hook.h: what auto becomes */
 enum config_xdp_mode { XDP_MODE_NATIVE, XDP_MODE_GENERIC };	/* generic only by name */
 
 struct config_uplink {
 	char *device;			/* interface name in the agent's own namespace */
 	uint16_t vlan;			/* VID of the underlay on this device, 0 = untagged */
+	enum config_hook hook;
 	enum config_xdp_mode xdp_mode;
 	int line;
 };

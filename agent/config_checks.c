@@ -157,6 +157,29 @@ static void check_macs(const struct config *c, struct mistakes *m)
 	}
 }
 
+static void check_hook(struct mistakes *m, enum config_hook hook, enum config_xdp_mode mode,
+		       const char *list, unsigned int i, int line)
+{
+	if (hook == HOOK_TCX && mode == XDP_MODE_GENERIC)
+		mistakes_add(m, line, "%s[%u].xdp_mode: has a meaning only with hook: xdp", list, i);
+}
+
+/* On tcx a tag is held beside the frame, where neither parser nor stages look. */
+static void check_hooks(const struct config *c, struct mistakes *m)
+{
+	for (unsigned int i = 0; i < c->n_uplinks; i++)
+		check_hook(m, c->uplinks[i].hook, c->uplinks[i].xdp_mode, "host.uplinks", i,
+			   c->uplinks[i].line);
+	for (unsigned int i = 0; i < c->n_vports; i++) {
+		check_hook(m, c->vports[i].hook, c->vports[i].xdp_mode, "vports", i,
+			   c->vports[i].line);
+		if (c->vports[i].hook == HOOK_TCX && c->vports[i].vlan[0])
+			mistakes_add(m, c->vports[i].line, "vports[%u].hook: tcx and vlan exclude "
+				     "each other, tags are held beside the frame there; hook: "
+				     "xdp or auto is wanted", i);
+	}
+}
+
 static bool has_ports(uint8_t proto)
 {
 	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP;
@@ -181,6 +204,7 @@ int config_check(const struct config *c, struct mistakes *m)
 		err = config_check_addrs(c, m);
 	check_remotes(c, m);
 	check_macs(c, m);
+	check_hooks(c, m);
 	check_samples(c, m);
 	return err;
 }

@@ -31,7 +31,7 @@
 /* Every port has a slot: vports, uplinks, both ends of the hub; slot 0 is nobody's. */
 #define VPORTS_MAX (PORT_MAX - 3 - CONFIG_UPLINKS_MAX)
 
-static const struct choice hooks[] = {{"auto", HOOK_AUTO}, {"xdp", HOOK_XDP}, {}};
+static const struct choice hooks[] = {{"auto", HOOK_AUTO}, {"xdp", HOOK_XDP}, {"tcx", HOOK_TCX}, {}};
 static const struct choice xdp_modes[] = {{"native", XDP_MODE_NATIVE},
 					  {"generic", XDP_MODE_GENERIC}, {}};
 static const struct choice tunnels[] = {{"vxlan", TUNNEL_VXLAN}, {"geneve", TUNNEL_GENEVE},
@@ -197,6 +197,7 @@ static void read_network_ref(struct reader *r, const struct doc *d, const struct
 static const struct field uplink_fields[] = {
 	{"device", read_device, AT(struct config_uplink, device), .required = true},
 	{"vlan", read_uint, AT(struct config_uplink, vlan), .max = VID_MAX},
+	{"hook", read_choice, AT(struct config_uplink, hook), .choices = hooks},
 	{"xdp_mode", read_choice, AT(struct config_uplink, xdp_mode), .choices = xdp_modes},
 	{}
 };

@@ -82,30 +82,14 @@ static struct abi_record wanted_abi(const struct dp_options *o)
 	return abi;
 }
 
-static int other_set(const char *dir, struct error *e, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int other_set(const char *dir, struct error *e, const char *fmt, ...)
-{
-	char what[256];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(what, sizeof(what), fmt, args);
-	va_end(args);
-	return error_set(e, -EEXIST,
-			 "the maps pinned under %s are of another kind (%s): run mirachd "
-			 "--teardown, which ends their traffic, and start again", dir, what);
-}
-
 static int check_abi(const struct dp *dp, const struct abi_record *there,
 		     const struct abi_record *wanted, struct error *e)
 {
 	if (there->seq != wanted->seq)
-		return other_set(dp->dir, e, "layout %u, this agent has layout %u", there->seq,
+		return dp_other_set(dp->dir, e, "layout %u, this agent has layout %u", there->seq,
 				 wanted->seq);
 	if (there->n_flows != wanted->n_flows || there->n_buckets != wanted->n_buckets)
-		return other_set(dp->dir, e, "made for %u flows, limits.flows is %u",
+		return dp_other_set(dp->dir, e, "made for %u flows, limits.flows is %u",
 				 there->n_flows - 1, wanted->n_flows - 1);
 	return 0;
 }
@@ -126,9 +110,9 @@ static int read_mark(const char *dir, struct abi_record *ret, struct error *e)
 		return error_set(e, fd, "cannot open %s: %s", path, strerror(-fd));
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (err || info.type != BPF_MAP_TYPE_ARRAY || info.value_size != sizeof(*ret))
-		err = other_set(dir, e, "its abi map has another form");
+		err = dp_other_set(dir, e, "its abi map has another form");
 	else if (bpf_map_lookup_elem(fd, &zero, ret))
-		err = other_set(dir, e, "its abi map cannot be read");
+		err = dp_other_set(dir, e, "its abi map cannot be read");
 	close(fd);
 	return err;
 }
@@ -156,124 +140,6 @@ static int find_set(struct dp *dp, const struct dp_options *o, struct error *e)
 	if (getrandom(dp->abi.secret, sizeof(dp->abi.secret), 0) != sizeof(dp->abi.secret))
 		return error_set(e, -EIO, "the kernel gives no random bytes");
 	return 0;
-}
-
-/*
- * The kernel adds BPF_F_RDONLY_PROG to a devmap, though nobody may ask for it; libbpf's own
- * reuse of pinned maps (1.1, Debian 12) takes this for another map, hence ours.
- */
-static bool same_kind(const struct bpf_map *map, const struct bpf_map_info *there)
-{
-	return there->type == bpf_map__type(map) && there->key_size == bpf_map__key_size(map) &&
-	       there->value_size == bpf_map__value_size(map) &&
-	       there->max_entries == bpf_map__max_entries(map) &&
-	       (there->map_flags & ~BPF_F_RDONLY_PROG) ==
-	       (bpf_map__map_flags(map) & ~BPF_F_RDONLY_PROG);
-}
-
-/* Takes the pinned map in place of a new one. One that is missing is left to the load. */
-static int reuse_map(struct dp *dp, struct bpf_map *map, struct error *e)
-{
-	const char *path = bpf_map__pin_path(map);
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int fd, err;
-
-	if (!path)
-		return 0;
-	fd = bpf_obj_get(path);
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0)
-		return error_set(e, fd, "cannot open %s: %s", path, strerror(-fd));
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (err)
-		error_set(e, err, "cannot inspect %s: %s", path, strerror(-err));
-	else if (!same_kind(map, &info))
-		err = other_set(dp->dir, e, "map %s has another form", bpf_map__name(map));
-	else if (bpf_map__reuse_fd(map, fd) || bpf_map__set_pin_path(map, NULL))
-		err = error_set(e, -ENOMEM, "no memory to adopt %s", path);
-	close(fd);
-	return err;
-}
-
-static bool locked_down(void)
-{
-	char text[80] = "";
-	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
-
-	if (!f)
-		return false;
-	if (!fgets(text, sizeof(text), f))
-		text[0] = '\0';
-	fclose(f);
-	return strstr(text, "[confidentiality]");
-}
-
-static int load_refused(int err, struct error *e)
-{
-	const char *why = "";
-
-	switch (-err) {
-	case EPERM:
-		why = locked_down() ?
-		      " (the kernel is locked down: boot it with lockdown=integrity)" :
-		      " (CAP_BPF and CAP_NET_ADMIN are needed)";
-		break;
-	case ENOMEM:
-	case E2BIG:
-		why = " (not enough memory for the maps: lower limits.flows)";
-		break;
-	case EACCES:
-	case EINVAL:
-		why = access("/sys/kernel/btf/vmlinux", R_OK) ?
-		      " (this kernel has no BTF: 6.1 with CONFIG_DEBUG_INFO_BTF or newer)" :
-		      " (6.1 or newer is needed; --log-level debug shows the verifier's words)";
-		break;
-	}
-	return error_set(e, err, "the kernel refuses the datapath: %s%s", strerror(-err), why);
-}
-
-/* Sizes maps and constants after dp->abi. */
-static int shape_object(struct dp *dp)
-{
-	struct mirach_xdp *skel = dp->skel;
-	int err;
-
-	memcpy(skel->rodata->flow_secret, dp->abi.secret, sizeof(skel->rodata->flow_secret));
-	skel->rodata->flow_bucket_mask = dp->abi.n_buckets - 1;
-	err = bpf_map__set_max_entries(skel->maps.flow_index, dp->abi.n_buckets);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.flows, dp->abi.n_flows);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.flow_stats, dp->abi.n_flows);
-	return err;
-}
-
-static int load_object(struct dp *dp, struct error *e)
-{
-	char maps_dir[PATH_MAX];
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = maps_dir);
-	struct bpf_map *map;
-	int err;
-
-	snprintf(maps_dir, sizeof(maps_dir), "%s/maps", dp->dir);
-	dp->skel = mirach_xdp__open_opts(&opts);
-	if (!dp->skel)
-		return error_set(e, -errno, "cannot open the datapath's object: %s",
-				 strerror(errno));
-	err = shape_object(dp);
-	if (err)
-		return error_set(e, err, "cannot size the maps: %s", strerror(-err));
-	bpf_object__for_each_map(map, dp->skel->obj) {
-		err = dp->adopted ? reuse_map(dp, map, e) : 0;
-		if (err)
-			return err;
-	}
-	if (!dp->adopted && bpf_map__set_pin_path(dp->skel->maps.abi, NULL))
-		return error_set(e, -ENOMEM, "no memory to load the datapath");
-	err = mirach_xdp__load(dp->skel);
-	return err ? load_refused(err, e) : 0;
 }
 
 /* A new set is complete: say so. */
@@ -381,9 +247,9 @@ static int init_grace(struct dp *dp, struct error *e)
  * promise to user space; read in the sources of 6.1 and of the 6.x after it,
  * measured on 6.18.
  *
- * An RCU grace period is the right thing to wait for: XDP programs run in softirq
- * with bottom halves off (native) or under rcu_read_lock() (generic), both are
- * read-side critical sections, and none of our programs sleeps. What a program
+ * An RCU grace period is the right thing to wait for: our programs run in softirq
+ * with bottom halves off (native XDP) or under rcu_read_lock() (generic XDP, tcx), both
+ * are read-side critical sections, and none of our programs sleeps. What a program
  * found in a map is forgotten when it returns; only a frame in the hub outlives it,
  * and that carries action.gen to be checked.
  */
@@ -402,7 +268,7 @@ static int start(struct dp *dp, struct error *e)
 	if (!err)
 		err = init_grace(dp, e);
 	if (!err)
-		err = load_object(dp, e);
+		err = dp_object_load(dp, e);
 	if (!err)
 		err = map_arrays(dp, e);
 	if (!err)
@@ -439,6 +305,7 @@ int dp_open(const struct dp_options *o, struct dp **ret, struct error *e)
 	if (!dp)
 		return error_set(e, -ENOMEM, "no memory for the datapath");
 	dp->lock_fd = dp->grace_outer = dp->grace_inner = -1;
+	dp->no_tcx = o->no_tcx;
 	libbpf_set_print(on_libbpf);
 	err = dp_init(dp, o, e);
 	if (err) {
@@ -462,7 +329,7 @@ void dp_close(struct dp *dp)
 	ring_buffer__free(dp->samples);
 	if (dp->skel)
 		unmap_arrays(dp);
-	mirach_xdp__destroy(dp->skel);
+	dp_object_close(dp);
 	close_fd(dp->grace_outer);
 	close_fd(dp->grace_inner);
 	close_fd(dp->lock_fd);

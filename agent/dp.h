@@ -7,7 +7,7 @@
  * directory:
  *
  *	<dir>/maps/<map>        every map of maps/
- *	<dir>/links/<port>      the XDP link of each port, named like the port
+ *	<dir>/links/<port>      what holds each port's program, named like the port
  *
  * Adoption: maps are reused when their abi_record matches; links are updated in
  * place to the freshly loaded programs, so no packet sees a port without one.
@@ -38,9 +38,17 @@ enum dp_program {
 	DP_N_PROGRAMS
 };
 
+/* Where a program is attached. Hubs take only the first. */
+enum dp_hook {
+	DP_HOOK_XDP_NATIVE,		/* in the driver */
+	DP_HOOK_XDP_GENERIC,		/* in the kernel's receive path: XDP_FLAGS_SKB_MODE */
+	DP_HOOK_TCX,			/* ingress of tcx; of a clsact qdisc where the kernel has no tcx (before 6.6) */
+};
+
 struct dp_options {
 	const char *dir;		/* own directory in a bpffs; mounted and made if missing */
 	uint32_t n_flows;		/* flows the table must hold */
+	bool no_tcx;			/* tests only: as if the kernel had no tcx */
 };
 
 /* Loads or adopts. -EEXIST: pins of another ABI or size are there (text says the remedy: --teardown). */
@@ -62,9 +70,15 @@ int dp_port_set(struct dp *dp, uint32_t slot, const struct port *port, struct er
 /* The device is down: nothing is redirected to it until the next dp_port_set(); what it sends is still its port's. */
 int dp_port_mute(struct dp *dp, uint32_t slot, struct error *e);
 int dp_port_clear(struct dp *dp, uint32_t slot, struct error *e);
-/* Attaches (or updates in place) the program of @name's link. @generic: XDP_FLAGS_SKB_MODE. */
+/*
+ * Attaches @name's program, or updates it in place. The port may have been at the
+ * other hook before: that one is left when the new one runs, so no packet finds
+ * neither. After a failure the port is where it was.
+ */
 int dp_port_attach(struct dp *dp, const char *name, int ifindex, enum dp_program program,
-		   bool generic, struct error *e);
+		   enum dp_hook hook, struct error *e);
+/* False: this kernel has clsact only. */
+bool dp_has_tcx(const struct dp *dp);
 int dp_port_detach(struct dp *dp, const char *name, struct error *e);
 
 /* Next hops: writes the idle body and flips. Call dp_synchronize() between two sets of one id. */

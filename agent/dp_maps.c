@@ -129,7 +129,10 @@ int dp_port_mute(struct dp *dp, uint32_t slot, struct error *e)
 {
 	int err = check_slot(slot, e);
 
-	return err ? err : device_set(dp, slot, 0, e);
+	if (err)
+		return err;
+	__atomic_fetch_or(&dp->ports[slot].flags, PORT_MUTED, __ATOMIC_RELAXED);
+	return device_set(dp, slot, 0, e);
 }
 
 int dp_port_clear(struct dp *dp, uint32_t slot, struct error *e)

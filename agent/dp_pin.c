@@ -204,13 +204,26 @@ int dp_pin_prepare(const char *dir, struct error *e)
 	return make_dir(path, e);
 }
 
+/* A predecessor that was killed a moment ago may still be on its way out: allows it a second. */
+static bool lock_patiently(int fd)
+{
+	int patience = 20;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (!patience--)
+			return false;
+		usleep(50000);
+	}
+	return true;
+}
+
 int dp_pin_lock(const char *dir, int *ret_fd, struct error *e)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error_set(e, -errno, "cannot open %s: %s", dir, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	if (!lock_patiently(fd)) {
 		close(fd);
 		return error_set(e, -EBUSY, "another agent works with %s: stop it first, or give "
 				 "this one a directory of its own (agent.bpffs)", dir);

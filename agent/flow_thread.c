@@ -32,9 +32,9 @@
 #include <lib/clock.h>
 #include <lib/log.h>
 
-#define FRAMES_DEFAULT 8192u
+#define FRAMES_DEFAULT 4096u		/* 16 MiB: a burst of 20 ms at 200,000 misses a second */
 #define CHUNK 512u			/* flows looked at between two batches */
-#define PASS_SECONDS_MAX 5u		/* time in which ageing sees every flow once */
+#define PASS_SECONDS_MAX 10u		/* time in which ageing sees every flow once */
 #define UNSENT_POLL_MS 1
 
 struct flow_thread {
@@ -85,6 +85,8 @@ static bool answer_misses(struct flow_thread *t)
 {
 	unsigned int n = n_welcome(t);
 
+	if (!n && t->policy)
+		flow_grace_kick(t->grace);
 	n = n ? xsk_receive(t->xsk, t->frames, n) : 0;
 	if (!n) {
 		t->unsent = xsk_kick(t->xsk);
@@ -105,7 +107,7 @@ static uint64_t idle_ns(const struct flow_thread *t)
 /* Once a second: a share of the flows becomes due, such that all are seen within a pass. */
 static void age_more(struct flow_thread *t, uint64_t high)
 {
-	uint64_t seconds = idle_ns(t) / 8 / NS_PER_S;
+	uint64_t seconds = idle_ns(t) / 6 / NS_PER_S;
 
 	if (seconds < 1)
 		seconds = 1;

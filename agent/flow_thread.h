@@ -31,7 +31,7 @@ struct flow_thread_options {
 	uint32_t hub;			/* index into hub_socks */
 	uint64_t flow_idle_ns;
 	bool busy_poll;
-	uint32_t n_frames;		/* UMEM frames, default 8192 */
+	uint32_t n_frames;		/* UMEM frames of 4 KiB, a power of two; 0 = 4096 */
 };
 
 /* Starts the thread with no policy: until flow_thread_set_policy() misses wait in the ring. */

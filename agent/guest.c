@@ -40,6 +40,9 @@ struct visit {
 	int netns_fd;
 	int host_ifindex;
 	int peer_ifindex;		/* as the host's end names it */
+	bool finish, finished;		/* checksums: to do; was done by an agent */
+	bool offloads;			/* answer */
+	int (*task)(struct visit *v, const char *name, struct error *e);
 	int err;
 	struct error *e;
 };
@@ -110,6 +113,15 @@ static int finish_checksums(const char *name, struct error *e)
 	return 0;
 }
 
+/* What the device does not have stays off, and a guest without offloads is slow, not broken. */
+static void offload_checksums(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(checksum_features) / sizeof(checksum_features[0]); i++)
+		ethtool_feature_set(name, checksum_features[i], true);
+}
+
 static int enable_napi(const char *name, struct error *e)
 {
 	int err = ethtool_feature_set(name, "rx-gro", true);
@@ -121,7 +133,32 @@ static int enable_napi(const char *name, struct error *e)
 	return 0;
 }
 
-static int set_up(struct visit *v, struct error *e)
+static int prepare(struct visit *v, const char *name, struct error *e)
+{
+	int err = 0;
+
+	bool on;
+
+	if (v->finish) {
+		v->finished |= !ethtool_feature_get(name, checksum_features[0], &on) && on;
+		err = finish_checksums(name, e);
+	} else if (v->finished) {
+		offload_checksums(name);
+		v->finished = false;
+	}
+	return err ? err : enable_napi(name, e);
+}
+
+/* Asks for the wish: what can be had depends on the program at the other end. */
+static int read_offloads(struct visit *v, const char *name, struct error *e)
+{
+	int err = ethtool_feature_wanted(name, "tx-tcp-segmentation", &v->offloads);
+
+	return err ? error_set(e, err, "cannot read the offloads of the guest's %s: %s", name,
+			       strerror(-err)) : 0;
+}
+
+static int enter(struct visit *v, struct error *e)
 {
 	char name[IF_NAMESIZE];
 	int err;
@@ -132,18 +169,14 @@ static int set_up(struct visit *v, struct error *e)
 				 errno == EPERM ? " (CAP_SYS_ADMIN is needed)" :
 				 errno == EINVAL ? " (it is not a network namespace)" : "");
 	err = find_device(v, name, e);
-	if (!err)
-		err = finish_checksums(name, e);
-	if (!err)
-		err = enable_napi(name, e);
-	return err;
+	return err ? err : v->task(v, name, e);
 }
 
 static void *visit_main(void *arg)
 {
 	struct visit *v = arg;
 
-	v->err = set_up(v, v->e);
+	v->err = enter(v, v->e);
 	return NULL;
 }
 
@@ -180,26 +213,49 @@ static int open_netns(const char *netns, struct error *e)
 	return fd;
 }
 
-int guest_prepare(const char *netns, int host_ifindex, const char *guest_device, struct error *e)
+static int visit(struct visit *v, struct error *e)
 {
-	struct visit v = { .netns = netns, .device = guest_device, .host_ifindex = host_ifindex,
-			   .e = e };
 	pthread_t thread;
 	int err;
 
-	err = host_end(host_ifindex, &v.peer_ifindex, e);
+	v->e = e;
+	err = host_end(v->host_ifindex, &v->peer_ifindex, e);
 	if (err)
 		return err;
-	v.netns_fd = open_netns(netns, e);
-	if (v.netns_fd < 0)
-		return v.netns_fd;
-	err = -pthread_create(&thread, NULL, visit_main, &v);
+	v->netns_fd = open_netns(v->netns, e);
+	if (v->netns_fd < 0)
+		return v->netns_fd;
+	err = -pthread_create(&thread, NULL, visit_main, v);
 	if (err) {
-		error_set(e, err, "cannot start a thread to visit %s: %s", netns, strerror(-err));
+		error_set(e, err, "cannot start a thread to visit %s: %s", v->netns,
+			  strerror(-err));
 	} else {
 		pthread_join(thread, NULL);
-		err = v.err;
+		err = v->err;
 	}
-	close(v.netns_fd);
+	close(v->netns_fd);
+	return err;
+}
+
+int guest_prepare(const char *netns, int host_ifindex, const char *guest_device,
+		  bool finish, bool *finished, struct error *e)
+{
+	struct visit v = { .netns = netns, .device = guest_device, .host_ifindex = host_ifindex,
+			   .task = prepare, .finish = finish, .finished = *finished };
+	int err = visit(&v, e);
+
+	*finished = v.finished;
+	return err;
+}
+
+int guest_offloads(const char *netns, int host_ifindex, const char *guest_device, bool *ret,
+		   struct error *e)
+{
+	struct visit v = { .netns = netns, .device = guest_device, .host_ifindex = host_ifindex,
+			   .task = read_offloads };
+	int err = visit(&v, e);
+
+	if (!err)
+		*ret = v.offloads;
 	return err;
 }

@@ -30,13 +30,7 @@
 #include <lib/netlink.h>
 #include <mirach/hub.h>
 
-/*
- * One AF_XDP frame is a page: 256 bytes of XDP headroom, 328 kept back for the
- * kernel's own tail, 14 of Ethernet. What is left carries the hub header and
- * an inner frame's packet.
- */
-#define HUB_PACKET_MAX 3498
-#define HUB_MTU (HUB_PACKET_MAX + (int)sizeof(struct hub_header))
+#define HUB_MTU ((int)(HUB_PACKET_MAX + sizeof(struct hub_header)))
 
 static int name_ends(const char *prefix, struct hub *hub, struct error *e)
 {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <agent/config_hook.h>
 #include <agent/guest.h>
 #include <agent/port_words.h>
 #include <lib/ethtool.h>
@@ -45,13 +46,14 @@ static void name_device(struct vport *v, const char *device)
 	snprintf(v->device, sizeof(v->device), "%s", device);
 }
 
-/* True if the port has to be attached: for the first time, after a refusal, or in another mode. */
-static bool set_mode(struct vport *v, enum config_xdp_mode mode)
+/* True if the port has to be attached: for the first time, after a refusal, or at another hook. */
+static bool set_hook(struct vport *v, enum config_hook wish, enum config_xdp_mode mode)
 {
-	bool was = v->generic;
+	bool changed = v->wish != wish || v->xdp_mode != mode;
 
-	v->generic = mode == XDP_MODE_GENERIC;
-	return !v->life.attached || v->generic != was;
+	v->wish = wish;
+	v->xdp_mode = mode;
+	return !v->life.attached || changed;
 }
 
 int port_declare_vport(struct vport *v, const struct port_tools *t, const struct config *config,
@@ -59,13 +61,14 @@ int port_declare_vport(struct vport *v, const struct port_tools *t, const struct
 {
 	const struct config_vport *c = &config->vports[i];
 	const struct config_network *network = &config->networks[c->network];
-	bool renamed = false, again = set_mode(v, c->xdp_mode);
+	bool renamed = false, again = set_hook(v, c->hook, c->xdp_mode);
 
 	if (replace(&v->network, network->name, &renamed) ||
 	    replace(&v->netns, c->netns, &again) ||
 	    replace(&v->guest_device, c->guest_device, &again))
 		return -ENOMEM;
 	name_device(v, c->device);
+	again |= !v->vlan[0] != !c->vlan[0];
 	memcpy(v->addrs, c->addrs, sizeof(v->addrs));
 	v->n_addrs = c->n_addrs;
 	memcpy(v->vlan, c->vlan, sizeof(v->vlan));
@@ -85,7 +88,7 @@ void port_declare_uplink(struct vport *v, const struct port_tools *t, const stru
 {
 	const struct config_uplink *c = &config->uplinks[i];
 
-	if (set_mode(v, c->xdp_mode))
+	if (set_hook(v, c->hook, c->xdp_mode))
 		port_life_again(&v->life, false);
 	name_device(v, c->device);
 	v->port.kind = PORT_UPLINK;
@@ -121,7 +124,9 @@ static void describe(struct vport *v)
 		.unprepared = v->unprepared.err ? v->unprepared.text : NULL,
 		.mtu = v->link.mtu,
 		.uplink = v->uplink,
-		.generic = v->generic,
+		.hook = v->hook,
+		.because = v->because,
+		.has_tcx = v->has_tcx,
 		.present = v->link.ifindex,
 		.ethernet = v->link.ethernet,
 		.up = v->link.up,
@@ -145,9 +150,10 @@ static void describe(struct vport *v)
 static void log_attached(const struct vport *v)
 {
 	log_info("port attached", "port", v->port.name, "device", v->device, "slot",
-		 log_fmt("%u", v->slot), "ifindex", log_fmt("%d", v->link.ifindex), "mode",
-		 v->generic ? "generic" : "native");
-	if (v->generic)
+		 log_fmt("%u", v->slot), "ifindex", log_fmt("%d", v->link.ifindex), "hook",
+		 port_hook(v->hook), "mode",
+		 port_mode(v->hook, v->has_tcx));
+	if (v->hook == DP_HOOK_XDP_GENERIC)
 		log_warn("generic XDP: several times slower than native", "port", v->port.name);
 }
 
@@ -171,6 +177,7 @@ static int publish(struct vport *v, const struct port_tools *t, bool here, struc
 	int err = 0;
 
 	port.ifindex = here ? v->link.ifindex : 0;
+	port.flags |= mute ? PORT_MUTED : 0;
 	if (!v->uplink)
 		err = underlay_local_set(t->underlay, v->slot, port.mtu, e);
 	if (err || in_force(v, t, &port, mute))
@@ -184,6 +191,16 @@ static int publish(struct vport *v, const struct port_tools *t, bool here, struc
 }
 
 /* The device. */
+
+static bool is_veth(const struct vport *v)
+{
+	return !strcmp(v->link.kind, "veth");
+}
+
+static void set_flag(struct vport *v, uint32_t flag, bool on)
+{
+	v->port.flags = on ? v->port.flags | flag : v->port.flags & ~flag;
+}
 
 static void look(struct vport *v, const struct port_tools *t)
 {
@@ -200,6 +217,7 @@ static void look(struct vport *v, const struct port_tools *t)
 		v->port.mtu = MTU_UNSEEN;
 	if (v->uplink && v->link.ifindex)
 		memcpy(v->port.mac, v->link.mac, ETH_ADDR_LEN);
+	set_flag(v, PORT_REDIRECT_PEER, !v->uplink && is_veth(v) && v->link.peer_elsewhere);
 }
 
 static unsigned int next(struct vport *v, uint64_t now_ns)
@@ -218,6 +236,7 @@ static void let_go(struct vport *v, const struct port_tools *t)
 	struct error e = {};
 
 	v->refused = v->unprepared = (struct error){};
+	set_flag(v, PORT_GUEST_FINISHES, false);	/* the next guest is a new one */
 	if (dp_port_detach(t->dp, v->port.name, &e) || publish(v, t, false, &e))
 		log_error("port not detached", "port", v->port.name, "error", e.text);
 	else
@@ -237,6 +256,59 @@ void port_let_go(struct vport *v, const struct port_tools *t, bool gone, uint64_
 		let_go(v, t);
 }
 
+static bool prepare(struct vport *v, struct error *e)
+{
+	bool finished = v->port.flags & PORT_GUEST_FINISHES;
+	int err = guest_prepare(v->netns, v->link.ifindex, v->guest_device,
+				v->hook != DP_HOOK_TCX, &finished, e);
+
+	set_flag(v, PORT_GUEST_FINISHES, finished);
+	return !err;
+}
+
+/* Seen to use no TSO. A guest out of reach is taken to be like most. */
+static bool is_plain_guest(const struct vport *v)
+{
+	bool offloads;
+
+	return v->netns && is_veth(v) &&
+	       !guest_offloads(v->netns, v->link.ifindex, v->guest_device, &offloads, NULL) &&
+	       !offloads;
+}
+
+static void choose_hook(struct vport *v)
+{
+	const struct hook_facts facts = {
+		.kind = v->link.kind,
+		.uplink = v->uplink,
+		.tags = v->vlan[0],
+		.generic = v->xdp_mode == XDP_MODE_GENERIC,
+		.vnet_hdr = v->link.vnet_hdr,
+		.plain_guest = v->wish == HOOK_AUTO && !v->uplink && is_plain_guest(v),
+	};
+
+	v->hook = hook_choose(v->wish, &facts, &v->because) == HOOK_TCX ? DP_HOOK_TCX :
+		  facts.generic ? DP_HOOK_XDP_GENERIC : DP_HOOK_XDP_NATIVE;
+}
+
+/*
+ * A veth whose other end carries XDP has lost its TSO. Frames to it must have
+ * finished checksums, which in life a NIC or the wire sees to.
+ */
+static void finish_for_peer(const struct vport *v)
+{
+	bool wanted, tso, on;
+
+	if (!v->uplink || !is_veth(v) ||
+	    ethtool_feature_get(v->device, "tx-checksum-ip-generic", &on) || !on ||
+	    ethtool_feature_wanted(v->device, "tx-tcp-segmentation", &wanted) || !wanted ||
+	    ethtool_feature_get(v->device, "tx-tcp-segmentation", &tso) || tso)
+		return;
+	log_info("the uplink's other end runs XDP: its checksums are finished here", "port",
+		 v->port.name, "device", v->device);
+	ethtool_feature_set(v->device, "tx-checksum-ip-generic", false);
+}
+
 /* The slot first, so that the program knows the port when the first frame comes. */
 static int attach(struct vport *v, const struct port_tools *t, struct error *e)
 {
@@ -247,8 +319,11 @@ static int attach(struct vport *v, const struct port_tools *t, struct error *e)
 	err = publish(v, t, true, e);
 	if (err)
 		return err;
+	choose_hook(v);
+	if (v->hook != DP_HOOK_TCX && v->netns)
+		prepare(v, NULL);	/* before XDP sees an unfinished checksum; PORT_PREPARE says what failed */
 	return dp_port_attach(t->dp, v->port.name, v->link.ifindex,
-			      v->uplink ? DP_INGRESS : DP_EGRESS, v->generic, e);
+			      v->uplink ? DP_INGRESS : DP_EGRESS, v->hook, e);
 }
 
 static void try_attach(struct vport *v, const struct port_tools *t, uint64_t now_ns)
@@ -262,9 +337,7 @@ static void try_attach(struct vport *v, const struct port_tools *t, uint64_t now
 static void try_prepare(struct vport *v, uint64_t now_ns)
 {
 	v->unprepared = (struct error){};
-	port_life_prepared(&v->life,
-			   !guest_prepare(v->netns, v->link.ifindex, v->guest_device,
-					  &v->unprepared), now_ns);
+	port_life_prepared(&v->life, prepare(v, &v->unprepared), now_ns);
 }
 
 void port_settle(struct vport *v, const struct port_tools *t, uint64_t now_ns)
@@ -272,6 +345,7 @@ void port_settle(struct vport *v, const struct port_tools *t, uint64_t now_ns)
 	struct error e = {};
 	unsigned int todo;
 
+	v->has_tcx = dp_has_tcx(t->dp);
 	look(v, t);
 	while ((todo = next(v, now_ns))) {
 		if (todo & PORT_DETACH)
@@ -283,6 +357,7 @@ void port_settle(struct vport *v, const struct port_tools *t, uint64_t now_ns)
 	}
 	if (!v->life.has_guest)
 		v->unprepared = (struct error){};
+	finish_for_peer(v);
 	if (publish(v, t, v->life.attached, &e))
 		log_error("port not written", "port", v->port.name, "error", e.text);
 	describe(v);
@@ -312,8 +387,8 @@ void port_show(const struct vport *v, struct vport_view *ret)
 		.uplink = v->uplink,
 		.state = v->life.state,
 		.driver = v->driver,
-		.hook = "xdp",
-		.mode = v->generic ? "generic" : "native",
+		.hook = port_hook(v->hook),
+		.mode = port_mode(v->hook, v->has_tcx),
 		.why = v->why,
 		.problem = v->problem,
 		.addrs = v->addrs,

@@ -37,7 +37,11 @@ struct vport {
 	uint32_t slot;
 	bool uplink;
 	bool declared;			/* the configuration under way names it */
-	bool generic;
+	enum config_hook wish;		/* as configured */
+	enum config_xdp_mode xdp_mode;	/* as configured */
+	enum dp_hook hook;		/* as decided when last attached */
+	const char *because;		/* why that hook; static */
+	bool has_tcx;			/* the kernel's */
 	bool unsure;			/* write the slot even if it looks right */
 	bool muted;			/* the slot is written, redirects to the device are off */
 	char device[IF_NAMESIZE];	/* configured name */

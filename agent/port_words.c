@@ -7,20 +7,39 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <mirach/hub.h>
+
 static bool is_kind(const struct port_facts *f, const char *kind)
 {
 	return !strcmp(f->kind, kind);
 }
 
+const char *port_hook(enum dp_hook hook)
+{
+	return hook == DP_HOOK_TCX ? "tcx" : "xdp";
+}
+
+const char *port_mode(enum dp_hook hook, bool has_tcx)
+{
+	if (hook == DP_HOOK_TCX)
+		return has_tcx ? "link" : "clsact";
+	return hook == DP_HOOK_XDP_GENERIC ? "generic" : "native";
+}
+
 const char *port_why(const struct port_facts *f, char *buf, size_t len)
 {
-	if (f->generic)
-		snprintf(buf, len, "xdp is the only hook; generic mode because the configuration asks "
-			 "for it by name: every frame is copied first, several times slower than native");
+	if (!f->because)
+		snprintf(buf, len, "not attached yet: the device decides");
+	else if (f->hook == DP_HOOK_XDP_GENERIC)
+		snprintf(buf, len, "xdp: %s; generic mode because it is asked for by name: every "
+			 "frame is copied first, several times slower than native", f->because);
+	else if (f->hook == DP_HOOK_TCX)
+		snprintf(buf, len, "tcx: %s%s", f->because, f->has_tcx ? "" :
+			 "; by a clsact filter, this kernel has no tcx (6.6)");
 	else
-		snprintf(buf, len, "xdp is the only hook; native mode, frames are handled in the "
-			 "driver%s%s%s", f->driver[0] ? " " : "", f->driver,
-			 is_kind(f, "tun") ? " (those above about 3.5 kB in the generic path)" : "");
+		snprintf(buf, len, "xdp: %s; native mode, in the driver%s%s%s", f->because,
+			 f->driver[0] ? " " : "", f->driver,
+			 is_kind(f, "tun") ? " (frames above about 3.5 kB in the generic path)" : "");
 	return buf;
 }
 
@@ -50,6 +69,15 @@ static void no_carrier(const struct port_facts *f, char *buf, size_t len)
 	snprintf(buf, len, "%s has no carrier: %s", f->device, cause);
 }
 
+/* On tcx only what XDP redirects to the guest is at stake. */
+static void veth_unreached_tcx(const struct port_facts *f, char *buf, size_t len)
+{
+	snprintf(buf, len, "the guest's end of %s is out of reach (vport has no netns) and must run NAPI, "
+		 "or first packets of flows and those of XDP uplinks do not get into it. In the "
+		 "guest: ethtool -K %s gro on", f->device,
+		 f->guest_device ? f->guest_device : "DEVICE");
+}
+
 static void veth_unreached(const struct port_facts *f, char *buf, size_t len)
 {
 	const char *guest = f->guest_device ? f->guest_device : "DEVICE";
@@ -62,9 +90,9 @@ static void veth_unreached(const struct port_facts *f, char *buf, size_t len)
 
 static void veth_unprepared(const struct port_facts *f, char *buf, size_t len)
 {
-	snprintf(buf, len, "the guest's end of %s could not be set, so TCP and UDP may leave it with "
-		 "unfinished checksums and frames to it may be dropped; will be tried again: %s",
-		 f->device, f->unprepared);
+	snprintf(buf, len, "the guest's end of %s could not be set, so %sframes to it may be dropped; "
+		 "will be tried again: %s", f->device, f->hook == DP_HOOK_TCX ? "" :
+		 "TCP and UDP may leave it with unfinished checksums and ", f->unprepared);
 }
 
 static void tap_offloads(const struct port_facts *f, char *buf, size_t len)
@@ -78,8 +106,8 @@ static void tap_offloads(const struct port_facts *f, char *buf, size_t len)
 static void big_frames(const struct port_facts *f, char *buf, size_t len)
 {
 	snprintf(buf, len, "%s has MTU %u, but the first packet of a flow must fit the hub: larger ones "
-		 "than %u bytes are lost until the flow is known; ip link set dev %s mtu %u on both "
-		 "ends avoids it", f->device, f->mtu, PORT_HUB_MTU, f->device, PORT_HUB_MTU);
+		 "than %u bytes are dropped as too_big until the flow is known; ip link set dev %s mtu %u on both "
+		 "ends avoids it", f->device, f->mtu, HUB_PACKET_MAX, f->device, HUB_PACKET_MAX);
 }
 
 const char *port_problem(const struct port_facts *f, char *buf, size_t len)
@@ -98,10 +126,10 @@ const char *port_problem(const struct port_facts *f, char *buf, size_t len)
 	else if (f->unprepared)
 		veth_unprepared(f, buf, len);
 	else if (!f->uplink && is_kind(f, "veth") && !f->has_netns)
-		veth_unreached(f, buf, len);
-	else if (!f->uplink && is_kind(f, "tun") && f->vnet_hdr)
+		(f->hook == DP_HOOK_TCX ? veth_unreached_tcx : veth_unreached)(f, buf, len);
+	else if (!f->uplink && is_kind(f, "tun") && f->vnet_hdr && f->hook != DP_HOOK_TCX)
 		tap_offloads(f, buf, len);
-	else if (!f->uplink && f->mtu > PORT_HUB_MTU)
+	else if (!f->uplink && f->mtu > HUB_PACKET_MAX)
 		big_frames(f, buf, len);
 	return buf;
 }

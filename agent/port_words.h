@@ -12,8 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Largest IP packet that the hub carries: a flow's first packet must fit. */
-#define PORT_HUB_MTU 3498u
+#include <agent/dp.h>
 
 struct port_facts {
 	const char *device;		/* configured name */
@@ -21,10 +20,12 @@ struct port_facts {
 	const char *driver;		/* as ethtool names it; "" unknown */
 	const char *guest_device;	/* its name in the guest, NULL unknown */
 	const char *refused;		/* the kernel's words, NULL = not refused */
+	const char *because;		/* why this hook, a clause; NULL not decided yet */
 	const char *unprepared;		/* why the guest's end could not be set, NULL = it was */
 	uint32_t mtu;
 	bool uplink;
-	bool generic;
+	enum dp_hook hook;
+	bool has_tcx;			/* the kernel has tcx, else clsact does it */
 	bool present;
 	bool ethernet;
 	bool up;
@@ -32,6 +33,10 @@ struct port_facts {
 	bool vnet_hdr;			/* tap: opened with a vnet header */
 	bool has_netns;			/* the guest's namespace is configured */
 };
+
+/* What the two columns say: "xdp", "tcx"; "native", "generic", "link", "clsact". */
+const char *port_hook(enum dp_hook hook);
+const char *port_mode(enum dp_hook hook, bool has_tcx);
 
 /* Why this hook and mode. Returns @buf. */
 const char *port_why(const struct port_facts *f, char *buf, size_t len);

@@ -49,8 +49,8 @@ struct vport_view {
 	bool uplink;
 	enum vport_state state;
 	const char *driver;		/* "veth", "tun", ... */
-	const char *hook;		/* "xdp" */
-	const char *mode;		/* "native", "generic" */
+	const char *hook;		/* "xdp", "tcx" */
+	const char *mode;		/* "native", "generic"; of tcx "link", "clsact" */
 	const char *why;		/* why this hook and mode, one sentence */
 	const char *problem;		/* REFUSED, or what will not work; "" = none */
 	uint8_t mac[ETH_ADDR_LEN];

@@ -182,18 +182,17 @@ static __always_inline void hook_sum(struct pkt *pkt, __be32 old, __be32 new)
 
 /*
  * A guest in another namespace gets the frame as if its own device had received it.
- * port_devs decides for both hooks which devices take frames: the agent and the
- * kernel take out what is down or gone.
+ * The slot itself says whether the device takes frames: a devmap belongs to one
+ * type of programs, and port_devs is XDP's.
  */
 static __always_inline int hook_redirect(struct pkt *pkt, __u32 slot)
 {
 	struct port *port = bpf_map_lookup_elem(&ports, &slot);
-	__u32 *ifindex = bpf_map_lookup_elem(&port_devs, &slot);
 
-	if (!port || !ifindex)
+	if (!port || !port->ifindex || port->flags & PORT_MUTED)
 		return HOOK_DROP;
 	if (!(port->flags & PORT_REDIRECT_PEER))
-		return bpf_redirect(*ifindex, 0);
+		return bpf_redirect(port->ifindex, 0);
 	bpf_skb_change_type(pkt->ctx, 0);	/* PACKET_HOST: it is for the guest */
-	return bpf_redirect_peer(*ifindex, 0);
+	return bpf_redirect_peer(port->ifindex, 0);
 }

@@ -99,8 +99,9 @@ static int feature_bit(const char *ifname, const char *feature, uint32_t *ret_bi
 	return err;
 }
 
-static int feature_read(const char *ifname, uint32_t bit, uint32_t words, bool *ret)
+static int feature_read(const char *ifname, uint32_t bit, uint32_t words, bool wanted, bool *ret)
 {
+	const struct ethtool_get_features_block *block;
 	struct ethtool_gfeatures *get;
 	int err;
 
@@ -110,8 +111,9 @@ static int feature_read(const char *ifname, uint32_t bit, uint32_t words, bool *
 	get->cmd = ETHTOOL_GFEATURES;
 	get->size = words;
 	err = ask(ifname, get);
+	block = &get->features[FEATURE_WORD(bit)];
 	if (!err)
-		*ret = get->features[FEATURE_WORD(bit)].active & FEATURE_MASK(bit);
+		*ret = (wanted ? block->requested : block->active) & FEATURE_MASK(bit);
 	free(get);
 	return err;
 }
@@ -138,7 +140,15 @@ int ethtool_feature_get(const char *ifname, const char *feature, bool *ret)
 	uint32_t bit, words;
 	int err = feature_bit(ifname, feature, &bit, &words);
 
-	return err ? err : feature_read(ifname, bit, words, ret);
+	return err ? err : feature_read(ifname, bit, words, false, ret);
+}
+
+int ethtool_feature_wanted(const char *ifname, const char *feature, bool *ret)
+{
+	uint32_t bit, words;
+	int err = feature_bit(ifname, feature, &bit, &words);
+
+	return err ? err : feature_read(ifname, bit, words, true, ret);
 }
 
 int ethtool_feature_set(const char *ifname, const char *feature, bool on)
@@ -149,12 +159,12 @@ int ethtool_feature_set(const char *ifname, const char *feature, bool on)
 
 	err = feature_bit(ifname, feature, &bit, &words);
 	if (!err)
-		err = feature_read(ifname, bit, words, &active);
+		err = feature_read(ifname, bit, words, false, &active);
 	if (err || active == on)
 		return err;
 	err = feature_write(ifname, bit, words, on);
 	if (!err)
-		err = feature_read(ifname, bit, words, &active);
+		err = feature_read(ifname, bit, words, false, &active);
 	if (err)
 		return err;
 	return active == on ? 0 : -EOPNOTSUPP;

@@ -203,7 +203,8 @@ static int read_link(struct nlmsghdr *msg, void *arg)
 		.master = a[IFLA_MASTER] ? (int)nla_get_u32(a[IFLA_MASTER]) : 0,
 		.carrier = !a[IFLA_CARRIER] || nla_get_u8(a[IFLA_CARRIER]),
 	};
-	if (a[IFLA_LINK] && !a[IFLA_LINK_NETNSID])
+	ret->peer_elsewhere = a[IFLA_LINK_NETNSID] != NULL;
+	if (a[IFLA_LINK] && !ret->peer_elsewhere)
 		ret->lower = nla_get_u32(a[IFLA_LINK]);
 	if (a[IFLA_IFNAME])
 		nla_strlcpy(ret->name, a[IFLA_IFNAME], sizeof(ret->name));

@@ -39,6 +39,7 @@ struct nl_link {
 	bool ethernet;			/* frames begin with an Ethernet header */
 	bool up;			/* administratively */
 	bool carrier;
+	bool peer_elsewhere;		/* veth: its other end is in another network namespace */
 	bool vnet_hdr;			/* tap: its user may hand over unfinished checksums and super-packets */
 	uint8_t mac[ETH_ADDR_LEN];
 	char name[IF_NAMESIZE];

@@ -11,7 +11,8 @@
  * whatever follows, so a run with floor_empty behind it is what to subtract.
  *
  * As a program on its own, feed_tx sends the packet back out of the device it
- * is said to come from: with live frames that makes a packet generator.
+ * is said to come from, when it is due, and drops it otherwise: with live frames
+ * that makes a packet generator of an even rate.
  */
 #include <vmlinux.h>
 
@@ -34,30 +35,49 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
-} turn SEC(".maps");
+	__type(value, struct feed_turn);
+} turns SEC(".maps");
 
 /* Next flow: the one after the last, or a draw of xorshift32 (Marsaglia 2003). */
-static __always_inline __u32 next_flow(void)
+static __always_inline __u32 next_flow(struct feed_turn *turn)
 {
-	__u32 zero = 0, *state = bpf_map_lookup_elem(&turn, &zero), x;
+	__u32 x;
 
-	if (!state)
-		return 0;
 	if (plan.in_order) {
-		x = *state + 1;
-		*state = x < plan.n_flows ? x : 0;
-		return *state;
+		x = turn->flow + 1;
+		turn->flow = x < plan.n_flows ? x : 0;
+		return turn->flow;
 	}
-	x = *state ?: 0x9e3779b9;
+	x = turn->flow ?: 0x9e3779b9;
 	x ^= x << 13;
 	x ^= x >> 17;
 	x ^= x << 5;
-	*state = x;
+	turn->flow = x;
 	return (__u64)x * plan.n_flows >> 32;
 }
 
-static __always_inline int make_packet(struct xdp_md *ctx)
+/* A packet is due; one that was held up does not make those after it hurry for long. */
+static __always_inline int is_due(struct feed_turn *turn)
+{
+	__u64 now;
+
+	if (turn->sent >= plan.limit)
+		return 0;
+	if (plan.gap_ns) {
+		now = bpf_ktime_get_ns();
+		if (now < turn->next_ns)
+			return 0;
+		turn->next_ns += plan.gap_ns;
+		if (turn->next_ns + FEED_BURST_NS < now)
+			turn->next_ns = now - FEED_BURST_NS;
+		turn->first_ns = turn->first_ns ?: now;
+		turn->last_ns = now;
+	}
+	turn->sent++;
+	return 1;
+}
+
+static __always_inline int make_packet(struct xdp_md *ctx, struct feed_turn *turn)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	long len = end - data;
@@ -76,14 +96,16 @@ static __always_inline int make_packet(struct xdp_md *ctx)
 	}
 	if (data + plan.vary + sizeof(__be32) > end)
 		return -1;
-	*(__be32 *)(data + plan.vary) = wire32(plan.base + next_flow());
+	*(__be32 *)(data + plan.vary) = wire32(plan.base + next_flow(turn));
 	return 0;
 }
 
 SEC("xdp.frags")
 int feed(struct xdp_md *ctx)
 {
-	if (make_packet(ctx))
+	struct feed_turn *turn = bpf_map_lookup_elem(&turns, &(__u32){ 0 });
+
+	if (!turn || make_packet(ctx, turn))
 		return XDP_ABORTED;
 	bpf_tail_call_static(ctx, &under_test, 0);
 	return XDP_ABORTED;
@@ -92,7 +114,11 @@ int feed(struct xdp_md *ctx)
 SEC("xdp")
 int feed_tx(struct xdp_md *ctx)
 {
-	return make_packet(ctx) ? XDP_ABORTED : XDP_TX;
+	struct feed_turn *turn = bpf_map_lookup_elem(&turns, &(__u32){ 0 });
+
+	if (!turn || !is_due(turn))
+		return XDP_DROP;
+	return make_packet(ctx, turn) ? XDP_ABORTED : XDP_TX;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@
 #include "bench_sink.skel.h"
 
 #define BATCH 64
-#define TICK_NS 1000000ull
+#define PACED_RUN 4000000u		/* runs of the generator at a time, most of which wait */
 #define SPORT 1000
 #define DPORT 2000
 #define SENDERS_MAX 8
@@ -210,6 +211,8 @@ static struct bench_feed *make_feed(const struct sender *s, const struct load *l
 	plan.vary = l4;
 	plan.base = SPORT << 16 | DPORT;
 	plan.n_flows = load->n_flows;
+	plan.gap_ns = load->rate ? NS_PER_S / load->rate : 0;
+	plan.limit = load->count;
 	memcpy(plan.head, frame, plan.words * 8);
 	memcpy((void *)&feed->rodata->plan, &plan, sizeof(plan));
 	if (bench_feed__load(feed))
@@ -224,36 +227,32 @@ static void send_frames(int prog_fd, int ifindex, const uint8_t *frame, uint32_t
 		    .ctx_size_in = sizeof(ctx), .repeat = n, .batch_size = n < BATCH ? n : BATCH,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 
-	if (n && bpf_prog_test_run_opts(prog_fd, &opts))
+	if (bpf_prog_test_run_opts(prog_fd, &opts))
 		die(errno, "live frames");
 }
 
-static void sleep_until(uint64_t ns)
+/* How far the generator is; it runs on one CPU. */
+static struct feed_turn turn_of(const struct bench_feed *feed, int cpu)
 {
-	struct timespec t = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+	int n_cpus = libbpf_num_possible_cpus();
+	struct feed_turn turns[n_cpus];
+	uint32_t zero = 0;
 
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	if (cpu >= n_cpus || bpf_map_lookup_elem(bpf_map__fd(feed->maps.turns), &zero, turns))
+		die(errno, "generator");
+	return turns[cpu];
 }
 
-static void send_paced(int prog_fd, int ifindex, const uint8_t *frame, const struct load *load)
-{
-	uint64_t begin = clock_now_ns(), sent = 0, due;
-
-	while (sent < load->count) {
-		due = (clock_now_ns() - begin) * load->rate / 1000000000;
-		if (due > load->count)
-			due = load->count;
-		send_frames(prog_fd, ifindex, frame, load->len, due - sent);
-		sent = due;
-		sleep_until(clock_now_ns() + TICK_NS);
-	}
-}
-
-/* A child that is ready says so on @ready and starts when @go closes. */
-static void run_sender(struct sender *s, const struct load *load, int ready, int go)
+/*
+ * A child that is ready says so on @ready and starts when @go closes. @ret_ns is
+ * shared with the parent: how long a paced sender sent.
+ */
+static void run_sender(struct sender *s, const struct load *load, int ready, int go,
+		       uint64_t *ret_ns)
 {
 	uint8_t frame[PACKET_MAX];
 	struct bench_feed *feed;
+	struct feed_turn turn;
 	cpu_set_t set;
 	char byte = 0;
 	int fd, ifindex;
@@ -270,10 +269,9 @@ static void run_sender(struct sender *s, const struct load *load, int ready, int
 	ifindex = device(s->device);
 	if (write(ready, &byte, 1) != 1 || read(go, &byte, 1) < 0)
 		die(errno, "start");
-	if (load->rate)
-		send_paced(fd, ifindex, frame, load);
-	else
-		send_frames(fd, ifindex, frame, load->len, load->count);
+	while ((turn = turn_of(feed, s->cpu)).sent < load->count)
+		send_frames(fd, ifindex, frame, load->len, load->rate ? PACED_RUN : load->count);
+	*ret_ns = turn.last_ns - turn.first_ns;
 	_exit(0);
 }
 
@@ -291,7 +289,7 @@ static uint64_t arrived(const char *pin)
 	return sum;
 }
 
-static void start_senders(char **texts, int n, const struct load *load, int go[2])
+static void start_senders(char **texts, int n, const struct load *load, int go[2], uint64_t *ret_ns)
 {
 	int ready[2];
 	char byte;
@@ -304,7 +302,7 @@ static void start_senders(char **texts, int n, const struct load *load, int go[2
 		parse_sender(texts[i], &s);
 		if (!fork()) {
 			close(go[1]);
-			run_sender(&s, load, ready[1], go[0]);
+			run_sender(&s, load, ready[1], go[0], &ret_ns[i]);
 		}
 	}
 	close(ready[1]);
@@ -322,19 +320,23 @@ static int cmd_send(char **argv)
 		.rate = strtoull(argv[4], NULL, 0),
 	};
 	char **senders = argv + 5;
-	uint64_t before, begin, ns;
+	uint64_t before, begin, ns, *paced;
 	int n = 0, go[2], status, bad = 0;
 
 	while (senders[n])
 		n++;
-	start_senders(senders, n, &load, go);
+	paced = mmap(NULL, SENDERS_MAX * sizeof(*paced), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (paced == MAP_FAILED)
+		die(errno, "memory");
+	start_senders(senders, n, &load, go, paced);
 	before = arrived(argv[0]);
 	begin = clock_now_ns();
 	close(go[0]);
 	close(go[1]);
 	for (int i = 0; i < n; i++)
 		bad |= wait(&status) < 0 || status;
-	ns = clock_now_ns() - begin;
+	ns = load.rate ? paced[0] : clock_now_ns() - begin;
 	usleep(load.rate ? 300000 : 20000);
 	printf("sent %llu arrived %llu seconds %.6f\n", (unsigned long long)load.count * n,
 	       (unsigned long long)(arrived(argv[0]) - before), ns / 1e9);

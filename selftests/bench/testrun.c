@@ -2,7 +2,7 @@
 /*
  * testrun.c - nanoseconds per packet of each program, by test run
  *
- *	testrun [--rounds N] [--repeat N] [--cpu N] [--flows N[,N...]]
+ *	testrun [--rounds N] [--repeat N] [--cpu N] [--flows N[,N...]] [--only TEXT]
  *
  * For every number of flows: a host (world.h) with that many flows for each kind
  * of packet, the floor with as many, and rounds in which every program gets its turn,
@@ -52,14 +52,15 @@ struct row {
 };
 
 static struct row rows[] = {
-	{ "egress/ipv4-vxlan", "floor", .kind = { WORLD_VPORT, WORLD_BY_VXLAN } },
+	{ "egress/ipv4-vxlan", "floor", .kind = { WORLD_VPORT, WORLD_BY_VXLAN, false, 0 } },
 	{ "egress/ipv4-vxlan", "mirach", .kind = { WORLD_VPORT, WORLD_BY_VXLAN, false, FLOW_TUPLE_3 } },
 	{ "egress/ipv6-vxlan", "mirach", .kind = { WORLD_VPORT, WORLD_BY_VXLAN, true, FLOW_TUPLE_3 } },
 	{ "egress/ipv4-geneve", "mirach", .kind = { WORLD_VPORT, WORLD_BY_GENEVE, false, FLOW_TUPLE_3 } },
 	{ "egress/ipv4-vxlan-5tuple", "mirach",
 	  .kind = { WORLD_VPORT, WORLD_BY_VXLAN, false, FLOW_TUPLE_5 } },
-	{ "ingress/ipv4-vxlan", "floor", .kind = { WORLD_UPLINK_VXLAN, WORLD_TO_GUEST } },
-	{ "ingress/ipv4-vxlan", "floor-lookup", .kind = { WORLD_UPLINK_VXLAN, WORLD_TO_GUEST } },
+	{ "ingress/ipv4-vxlan", "floor", .kind = { WORLD_UPLINK_VXLAN, WORLD_TO_GUEST, false, 0 } },
+	{ "ingress/ipv4-vxlan", "floor-lookup",
+	  .kind = { WORLD_UPLINK_VXLAN, WORLD_TO_GUEST, false, 0 } },
 	{ "ingress/ipv4-vxlan", "mirach",
 	  .kind = { WORLD_UPLINK_VXLAN, WORLD_TO_GUEST, false, FLOW_TUPLE_3 } },
 	{ "ingress/ipv6-vxlan", "mirach",
@@ -70,6 +71,7 @@ static struct row rows[] = {
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
 static unsigned int repeat = 200000;
+static const char *only = "";		/* rows with this in their name */
 static struct bench_floor *floor_skel;
 
 static void die(int err, const char *what)
@@ -81,6 +83,15 @@ static void die(int err, const char *what)
 static bool is_floor(const struct row *row)
 {
 	return !row->kind.tuple;
+}
+
+/* The first row to measure after @row; NULL: from the beginning, or none left. */
+static struct row *next_row(struct row *row)
+{
+	for (row = row ? row + 1 : rows; row < rows + N_ROWS; row++)
+		if (strstr(row->name, only))
+			return row;
+	return NULL;
 }
 
 static void make_packet(struct row *row)
@@ -242,13 +253,13 @@ static void one_round(uint32_t n_flows)
 {
 	int empty = bpf_program__fd(floor_skel->progs.floor_empty);
 
-	for (struct row *row = rows; row < rows + N_ROWS; row++) {
+	for (struct row *row = next_row(NULL); row; row = next_row(row)) {
 		double alone = run(empty, row, XDP_PASS_VERDICT);
 		double fed = run_behind_feed(row, empty, XDP_PASS_VERDICT);
 		double ns = is_floor(row) ? run_floor(row) : run_mirach(row);
 
 		printf("testrun/%s/%u/%s %.1f\n", row->name, n_flows, row->program, ns - fed + alone);
-		if (row == rows)
+		if (row == next_row(NULL))
 			printf("testrun/empty/any/%u/empty %.1f\n", n_flows, alone);
 	}
 	fflush(stdout);
@@ -274,12 +285,12 @@ static void close_row(struct row *row)
 
 static void measure(uint32_t n_flows, unsigned int rounds)
 {
-	for (struct row *row = rows; row < rows + N_ROWS; row++)
+	for (struct row *row = next_row(NULL); row; row = next_row(row))
 		open_row(row, n_flows);
 	fill_floor(n_flows);
 	for (unsigned int i = 0; i < rounds; i++)
 		one_round(n_flows);
-	for (struct row *row = rows; row < rows + N_ROWS; row++)
+	for (struct row *row = next_row(NULL); row; row = next_row(row))
 		close_row(row);
 }
 
@@ -298,7 +309,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "rounds", required_argument, NULL, 'r' }, { "repeat", required_argument, NULL, 'n' },
 		{ "cpu", required_argument, NULL, 'c' },    { "flows", required_argument, NULL, 'f' },
-		{},
+		{ "only", required_argument, NULL, 'o' },   {},
 	};
 	char all[] = "1,1000,1000000", *flows = all;
 	unsigned int rounds = 11;
@@ -313,6 +324,8 @@ int main(int argc, char **argv)
 			pin_to(strtol(optarg, NULL, 0));
 		else if (o == 'f')
 			flows = optarg;
+		else if (o == 'o')
+			only = optarg;
 		else
 			return 2;
 	}

@@ -98,7 +98,7 @@ static void adopted_set(void **state)
 	ifindex = sandbox_veth("va", "vb");
 	dp = dp_test_open();
 	abi = *dp_abi(dp);
-	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, false, &e), &e);
+	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), &e);
 	dp_flows(dp)[17].action.gen = 4711;
 	dp_close(dp);
 	before = dp_test_link("web-1");
@@ -110,7 +110,7 @@ static void adopted_set(void **state)
 	assert_int_equal(dp_flows(dp)[17].action.gen, 4711);
 	after = dp_test_link("web-1");
 	assert_int_equal(after.prog_id, before.prog_id);	/* until it is attached again */
-	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, false, &e), &e);
+	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), &e);
 	after = dp_test_link("web-1");
 	assert_int_equal(after.id, before.id);
 	assert_int_not_equal(after.prog_id, before.prog_id);
@@ -183,7 +183,7 @@ static void half_made_set_is_removed(void **state)
 	dp = dp_test_open();
 	abi = *dp_abi(dp);
 	dp_flows(dp)[1].action.gen = 99;
-	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, false, &e), &e);
+	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), &e);
 	dp_close(dp);
 	assert_int_equal(unlink(DP_TEST_DIR "/maps/abi"), 0);
 
@@ -192,7 +192,7 @@ static void half_made_set_is_removed(void **state)
 	assert_memory_not_equal(dp_abi(dp)->secret, abi.secret, sizeof(abi.secret));
 	assert_int_equal(dp_flows(dp)[1].action.gen, 0);
 	assert_false(exists(DP_TEST_DIR "/links/web-1"));
-	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, false, &e), &e);
+	assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), &e);
 	dp_close(dp);
 	dp_test_teardown(DP_TEST_DIR);
 	sandbox_veth_del("va");

@@ -32,7 +32,7 @@ static void act_open(int ifindex)
 
 	here.ifindex = ifindex;
 	if (dp_open(&dp_test_options, &dp, NULL) || dp_port_set(dp, 1, &here, NULL) ||
-	    dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, false, NULL))
+	    dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, NULL))
 		_exit(1);
 	dp_close(dp);
 }
@@ -123,7 +123,7 @@ static void killed_while_making(void **state)
 	ifindex = sandbox_veth("va", "vb");
 	for (n = first; killed_before(n, act_open, ifindex); n += step) {
 		dp = dp_test_open();
-		assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, false, &e), &e);
+		assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), &e);
 		dp_close(dp);
 		dp_test_teardown(DP_TEST_DIR);
 	}
@@ -154,7 +154,7 @@ static void killed_while_adopting(void **state)
 		dp = dp_test_open();
 		assert_true(dp_adopted(dp));
 		assert_memory_equal(dp_abi(dp), &abi, sizeof(abi));
-		assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, false, &e), &e);
+		assert_ok(dp_port_attach(dp, "web-1", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), &e);
 		after = dp_test_link("web-1");
 		assert_int_equal(after.id, before.id);
 		dp_close(dp);

@@ -18,11 +18,11 @@ static struct bpf_xdp_query_opts on_device(int ifindex)
 	return q;
 }
 
-static void attach(const char *name, int ifindex, bool generic)
+static void attach(const char *name, int ifindex, enum dp_hook hook)
 {
 	struct error e = {};
 
-	assert_ok(dp_port_attach(dp, name, ifindex, DP_EGRESS, generic, &e), &e);
+	assert_ok(dp_port_attach(dp, name, ifindex, DP_EGRESS, hook, &e), &e);
 }
 
 static void detach(const char *name)
@@ -40,7 +40,7 @@ static void native(void **state)
 	(void)state;
 	sandbox_need();
 	ifindex = sandbox_veth("va", "vb");
-	attach("port", ifindex, false);
+	attach("port", ifindex, DP_HOOK_XDP_NATIVE);
 	q = on_device(ifindex);
 	assert_int_equal(q.attach_mode, XDP_ATTACHED_DRV);
 	assert_int_equal(q.drv_prog_id, dp_test_link("port").prog_id);
@@ -67,7 +67,7 @@ static void four_programs(void **state)
 		__u32 len = sizeof(info);
 		int fd;
 
-		assert_ok(dp_port_attach(dp, "port", ifindex, p, false, &e), &e);
+		assert_ok(dp_port_attach(dp, "port", ifindex, p, DP_HOOK_XDP_NATIVE, &e), &e);
 		fd = bpf_prog_get_fd_by_id(dp_test_link("port").prog_id);
 		assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
 		assert_string_equal(info.name, names[p]);
@@ -84,11 +84,11 @@ static void generic_by_name(void **state)
 	(void)state;
 	sandbox_need();
 	ifindex = sandbox_veth("va", "vb");
-	attach("port", ifindex, true);
+	attach("port", ifindex, DP_HOOK_XDP_GENERIC);
 	assert_int_equal(on_device(ifindex).attach_mode, XDP_ATTACHED_SKB);
-	attach("port", ifindex, false);		/* the mode changes: another link */
+	attach("port", ifindex, DP_HOOK_XDP_NATIVE);		/* the mode changes: another link */
 	assert_int_equal(on_device(ifindex).attach_mode, XDP_ATTACHED_DRV);
-	attach("port", ifindex, true);
+	attach("port", ifindex, DP_HOOK_XDP_GENERIC);
 	assert_int_equal(on_device(ifindex).attach_mode, XDP_ATTACHED_SKB);
 	detach("port");
 	sandbox_veth_del("va");
@@ -103,10 +103,10 @@ static void no_native(void **state)
 	(void)state;
 	sandbox_need();
 	lo = if_nametoindex("lo");
-	assert_refused(dp_port_attach(dp, "port", lo, DP_EGRESS, false, &e), EOPNOTSUPP,
+	assert_refused(dp_port_attach(dp, "port", lo, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EOPNOTSUPP,
 		       "xdp_mode: generic", &e);
 	assert_false(exists(DP_TEST_DIR "/links/port"));
-	attach("port", lo, true);
+	attach("port", lo, DP_HOOK_XDP_GENERIC);
 	detach("port");
 }
 
@@ -116,7 +116,7 @@ static void no_device(void **state)
 
 	(void)state;
 	sandbox_need();
-	assert_refused(dp_port_attach(dp, "port", 99999, DP_EGRESS, false, &e), ENODEV, "99999",
+	assert_refused(dp_port_attach(dp, "port", 99999, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), ENODEV, "99999",
 		       &e);
 }
 
@@ -130,18 +130,18 @@ static void taken_by_another(void **state)
 	(void)state;
 	sandbox_need();
 	ifindex = sandbox_veth("va", "vb");
-	attach("first", ifindex, false);
+	attach("first", ifindex, DP_HOOK_XDP_NATIVE);
 	snprintf(id, sizeof(id), "program %u mirach_egress", dp_test_link("first").prog_id);
-	assert_refused(dp_port_attach(dp, "second", ifindex, DP_EGRESS, false, &e), EBUSY, id, &e);
-	assert_refused(dp_port_attach(dp, "second", ifindex, DP_EGRESS, true, &e), EBUSY, id, &e);
+	assert_refused(dp_port_attach(dp, "second", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EBUSY, id, &e);
+	assert_refused(dp_port_attach(dp, "second", ifindex, DP_EGRESS, DP_HOOK_XDP_GENERIC, &e), EBUSY, id, &e);
 	fd = bpf_prog_get_fd_by_id(dp_test_link("first").prog_id);
 	detach("first");
 
 	assert_int_equal(bpf_xdp_attach(ifindex, fd, XDP_FLAGS_DRV_MODE, NULL), 0);
-	assert_refused(dp_port_attach(dp, "second", ifindex, DP_EGRESS, false, &e), EBUSY, id, &e);
+	assert_refused(dp_port_attach(dp, "second", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EBUSY, id, &e);
 	assert_non_null(strstr(e.text, "ip link set dev va xdp off"));
 	assert_int_equal(sh("ip link set dev va xdp off"), 0);
-	attach("second", ifindex, false);
+	attach("second", ifindex, DP_HOOK_XDP_NATIVE);
 	detach("second");
 	close(fd);
 	sandbox_veth_del("va");
@@ -154,12 +154,12 @@ static void device_comes_back(void **state)
 	(void)state;
 	sandbox_need();
 	ifindex = sandbox_veth("va", "vb");
-	attach("port", ifindex, false);
+	attach("port", ifindex, DP_HOOK_XDP_NATIVE);
 	sandbox_veth_del("va");
 	assert_int_equal(dp_test_link("port").xdp.ifindex, 0);
 	again = sandbox_veth("va", "vb");
 	assert_int_not_equal(again, ifindex);
-	attach("port", again, false);
+	attach("port", again, DP_HOOK_XDP_NATIVE);
 	assert_int_equal(dp_test_link("port").xdp.ifindex, again);
 	sandbox_veth_del("va");
 	detach("port");				/* of a link whose device is gone */
@@ -174,8 +174,8 @@ static void other_device(void **state)
 	sandbox_need();
 	a = sandbox_veth("va", "vb");
 	c = sandbox_veth("vc", "vd");
-	attach("port", a, false);
-	attach("port", c, false);
+	attach("port", a, DP_HOOK_XDP_NATIVE);
+	attach("port", c, DP_HOOK_XDP_NATIVE);
 	assert_int_equal(on_device(a).attach_mode, XDP_ATTACHED_NONE);
 	assert_int_equal(on_device(c).attach_mode, XDP_ATTACHED_DRV);
 	detach("port");
@@ -192,12 +192,12 @@ static void stranger_with_the_same_number(void **state)
 	sandbox_need();
 	assert_int_equal(sh("ip netns add far"), 0);
 	assert_int_equal(sh("ip link add va index 4000 type veth peer name vb"), 0);
-	attach("port", 4000, false);
+	attach("port", 4000, DP_HOOK_XDP_NATIVE);
 	assert_int_equal(sh("ip link set va netns far"), 0);
 	assert_int_equal(sh("ip link add vc index 4000 type veth peer name vd"), 0);
 	ifindex = if_nametoindex("vc");
 	assert_int_equal(ifindex, 4000);
-	attach("port", ifindex, false);
+	attach("port", ifindex, DP_HOOK_XDP_NATIVE);
 	assert_int_equal(on_device(ifindex).attach_mode, XDP_ATTACHED_DRV);
 	assert_int_equal(on_device(ifindex).drv_prog_id, dp_test_link("port").prog_id);
 	detach("port");
@@ -214,14 +214,14 @@ static void names(void **state)
 	(void)state;
 	sandbox_need();
 	ifindex = sandbox_veth("va", "vb");
-	attach("eth0.100/%", ifindex, false);
+	attach("eth0.100/%", ifindex, DP_HOOK_XDP_NATIVE);
 	assert_int_equal(dp_test_link("eth0%2e100%2f%25").xdp.ifindex, ifindex);
-	attach("eth0.100/%", ifindex, false);
+	attach("eth0.100/%", ifindex, DP_HOOK_XDP_NATIVE);
 	detach("eth0.100/%");
 	assert_int_equal(on_device(ifindex).attach_mode, XDP_ATTACHED_NONE);
-	assert_refused(dp_port_attach(dp, "", ifindex, DP_EGRESS, false, &e), EINVAL, "1 to 47",
+	assert_refused(dp_port_attach(dp, "", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EINVAL, "1 to 47",
 		       &e);
-	assert_refused(dp_port_attach(dp, too_long, ifindex, DP_EGRESS, false, &e), EINVAL,
+	assert_refused(dp_port_attach(dp, too_long, ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EINVAL,
 		       "1 to 47", &e);
 	sandbox_veth_del("va");
 }
@@ -235,7 +235,7 @@ static void jumbo(void **state)
 	sandbox_need();
 	ifindex = sandbox_veth("va", "vb");
 	assert_int_equal(sh("ip link set va mtu 9000 && ip link set vb mtu 9000"), 0);
-	attach("port", ifindex, false);
+	attach("port", ifindex, DP_HOOK_XDP_NATIVE);
 	detach("port");
 	sandbox_veth_del("va");
 }
@@ -248,7 +248,7 @@ static void teardown_detaches(void **state)
 	(void)state;
 	sandbox_need();
 	ifindex = sandbox_veth("va", "vb");
-	attach("port", ifindex, false);
+	attach("port", ifindex, DP_HOOK_XDP_NATIVE);
 	dp_close(dp);
 	dp = NULL;
 	assert_int_equal(on_device(ifindex).attach_mode, XDP_ATTACHED_DRV);

@@ -58,7 +58,7 @@ static void add_port(uint32_t slot, const char *device, int ifindex, enum port_k
 
 	snprintf(port.name, sizeof(port.name), "%s", device);
 	assert_ok(dp_port_set(dp, slot, &port, &e), &e);
-	assert_ok(dp_port_attach(dp, device, ifindex, program, false, &e), &e);
+	assert_ok(dp_port_attach(dp, device, ifindex, program, DP_HOOK_XDP_NATIVE, &e), &e);
 }
 
 static void all_next_hops_to(uint32_t slot)

@@ -16,6 +16,7 @@
 #include <lib/ethtool.h>
 
 static int host0;
+static bool finished;
 
 static int set_up(void **state)
 {
@@ -59,10 +60,38 @@ static void found_by_number(void **state)
 	sandbox_need();
 	assert_feature("eth0", "tx-checksum-ip-generic", "on");
 	assert_feature("eth0", "generic-receive-offload", "off");
-	assert_ok(guest_prepare("guest", host0, NULL, &e), GUEST_FINISHES, &e);
+	assert_ok(guest_prepare("guest", host0, NULL, true, &finished, &e), &e);
 	assert_prepared("eth0");
-	assert_ok(guest_prepare("guest", host0, NULL, &e), GUEST_FINISHES, &e);
+	assert_ok(guest_prepare("guest", host0, NULL, true, &finished, &e), &e);
 	assert_prepared("eth0");
+}
+
+/* What the agent took it gives back, and nothing else. */
+static void given_back(void **state)
+{
+	struct error e = {};
+	bool offloads = false;
+
+	(void)state;
+	sandbox_need();
+	finished = false;
+	assert_ok(guest_prepare("guest", host0, NULL, true, &finished, &e), &e);
+	assert_true(finished);
+	assert_ok(guest_offloads("guest", host0, NULL, &offloads, &e), &e);
+	assert_true(offloads);		/* the wish for TSO outlives the loss of checksums */
+	assert_ok(guest_prepare("guest", host0, NULL, false, &finished, &e), &e);
+	assert_false(finished);
+	assert_feature("eth0", "tx-checksum-ip-generic", "on");
+	assert_feature("eth0", "tx-tcp-segmentation", "on");
+	assert_feature("eth0", "generic-receive-offload", "on");
+
+	assert_int_equal(sh("ip netns exec guest ethtool -K eth0 tx off tso off >/dev/null"), 0);
+	assert_ok(guest_prepare("guest", host0, NULL, true, &finished, &e), &e);
+	assert_false(finished);		/* it was the guest's own choice */
+	assert_ok(guest_offloads("guest", host0, NULL, &offloads, &e), &e);
+	assert_false(offloads);
+	assert_ok(guest_prepare("guest", host0, NULL, false, &finished, &e), &e);
+	assert_feature("eth0", "tx-checksum-ip-generic", "off");
 }
 
 static void found_by_name_and_path(void **state)
@@ -71,7 +100,7 @@ static void found_by_name_and_path(void **state)
 
 	(void)state;
 	sandbox_need();
-	assert_ok(guest_prepare("/run/netns/guest", host0, "eth0", &e), GUEST_FINISHES, &e);
+	assert_ok(guest_prepare("/run/netns/guest", host0, "eth0", true, &finished, &e), &e);
 	assert_prepared("eth0");
 }
 
@@ -82,7 +111,7 @@ static void peer_in_our_own_namespace(void **state)
 
 	(void)state;
 	sandbox_need();
-	assert_ok(guest_prepare("/proc/self/ns/net", if_nametoindex("stay0"), NULL, &e), GUEST_FINISHES, &e);
+	assert_ok(guest_prepare("/proc/self/ns/net", if_nametoindex("stay0"), NULL, true, &finished, &e), &e);
 	assert_int_equal(ethtool_feature_get("stay1", "tx-checksum-ip-generic", &on), 0);
 	assert_false(on);
 	assert_int_equal(ethtool_feature_get("stay0", "tx-checksum-ip-generic", &on), 0);
@@ -98,7 +127,7 @@ static void stranger_with_the_peers_number(void **state)
 	(void)state;
 	sandbox_need();
 	assert_int_equal(sh("ip -n guest link add odd0 index %d type veth", peer), 0);
-	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, GUEST_FINISHES, &e), ENODEV,
+	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, true, &finished, &e), ENODEV,
 		       "not in network namespace guest", &e);
 	assert_feature("odd0", "tx-checksum-ip-generic", "on");
 }
@@ -109,15 +138,15 @@ static void refusals(void **state)
 
 	(void)state;
 	sandbox_need();
-	assert_refused(guest_prepare("nobody", host0, NULL, &e), ENOENT, "/run/netns/nobody", GUEST_FINISHES, &e);
-	assert_refused(guest_prepare("/proc/version", host0, NULL, GUEST_FINISHES, &e), EINVAL,
+	assert_refused(guest_prepare("nobody", host0, NULL, true, &finished, &e), ENOENT, "/run/netns/nobody", &e);
+	assert_refused(guest_prepare("/proc/version", host0, NULL, true, &finished, &e), EINVAL,
 		       "not a network namespace", &e);
-	assert_refused(guest_prepare("guest", host0, "eth7", &e), ENODEV, "no device eth7", GUEST_FINISHES, &e);
-	assert_refused(guest_prepare("guest", host0, "lo", &e), EXDEV, "not the other end", GUEST_FINISHES, &e);
-	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, GUEST_FINISHES, &e), ENODEV,
+	assert_refused(guest_prepare("guest", host0, "eth7", true, &finished, &e), ENODEV, "no device eth7", &e);
+	assert_refused(guest_prepare("guest", host0, "lo", true, &finished, &e), EXDEV, "not the other end", &e);
+	assert_refused(guest_prepare("guest", if_nametoindex("stay0"), NULL, true, &finished, &e), ENODEV,
 		       "not in network namespace guest", &e);
-	assert_refused(guest_prepare("guest", 99999, NULL, &e), ENODEV, "99999", GUEST_FINISHES, &e);
-	assert_refused(guest_prepare("guest", if_nametoindex("lo"), NULL, GUEST_FINISHES, &e), EINVAL,
+	assert_refused(guest_prepare("guest", 99999, NULL, true, &finished, &e), ENODEV, "99999", &e);
+	assert_refused(guest_prepare("guest", if_nametoindex("lo"), NULL, true, &finished, &e), EINVAL,
 		       "not a veth", &e);
 }
 
@@ -129,8 +158,8 @@ static void caller_stays_home(void **state)
 	(void)state;
 	sandbox_need();
 	assert_int_equal(stat("/proc/self/ns/net", &before), 0);
-	assert_ok(guest_prepare("guest", host0, NULL, &e), GUEST_FINISHES, &e);
-	assert_refused(guest_prepare("guest", host0, "eth7", &e), ENODEV, "eth7", GUEST_FINISHES, &e);
+	assert_ok(guest_prepare("guest", host0, NULL, true, &finished, &e), &e);
+	assert_refused(guest_prepare("guest", host0, "eth7", true, &finished, &e), ENODEV, "eth7", &e);
 	assert_int_equal(stat("/proc/self/ns/net", &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
 	assert_int_equal(if_nametoindex("host0"), host0);
@@ -163,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(found_by_number, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(given_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(found_by_name_and_path, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(peer_in_our_own_namespace, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stranger_with_the_peers_number, set_up, tear_down),

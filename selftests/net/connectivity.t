@@ -75,9 +75,14 @@ ok "a stale IPv4 neighbour is confirmed" probe "$(ip4 red-2)"
 ok "a stale IPv6 neighbour is confirmed" probe "$(ip6 red-2)"
 ok "a stale IPv6 gateway is confirmed" probe "$(gateway6 red-1)"
 
-# The last packet sizes that fit, and the first that does not.
-largest() { on red-1 ping -n -q -c 2 -i 0.05 -W 1 -M "do" -s "$((1500 - 28))" "$(ip4 red-3)"; }
-ok "a packet of the guest's whole MTU arrives" largest
+# A TTL of one is enough inside a subnet, and not across the gateway.
+last_hop() { on "$1" ping -n -q -c 2 -i 0.05 -W 0.5 -t 1 "$2" | grep ' 2 received'; }
+for family in 4 6; do
+	ok "IPv$family with a TTL of 1 arrives in the same subnet" last_hop red-1 "$("ip$family" red-3)"
+	before=$(dropped b red-4 ttl_expired)
+	fails "IPv$family with a TTL of 1 does not cross the gateway" last_hop red-4 "$("ip$family" red-2)"
+	is "and is dropped as ttl_expired" "$(($(dropped b red-4 ttl_expired) - before))" 2
+done
 
 books_close
 finish

@@ -19,12 +19,13 @@
 #
 # All networks have the same two subnets, so tenants overlap unless a scenario
 # says otherwise. Knobs, read by `configure`: ENCAP, UNDERLAY (4 or 6), LIMITS,
-# SAMPLES, and VPORT_MORE[instance] for further fields of one vport.
+# SAMPLES, UPLINK_MORE, and VPORT_MORE[instance] for further fields of one vport.
 
 declare -A HOST_OF NETWORK_OF ID_OF VNI_OF AGENT VPORT_MORE BEHIND_TAP
 HOSTS=()
 NETWORKS=()
 INSTANCES=()
+UPLINK_MORE=''				# further fields of every uplink, as ", hook: tcx"
 ENCAP='{kind: vxlan}'
 UNDERLAY=4
 UNDERLAY_MTU=1700
@@ -188,7 +189,7 @@ config() {
 	  name: host-$1
 	  underlay: [$(host4 "$1"), "$(host6 "$1")"]
 	  uplinks:
-	    - {device: up0}
+	    - {device: up0$UPLINK_MORE}
 	encapsulation: $ENCAP
 	agent:
 	  bpffs: $TMP/bpf/$1

@@ -142,6 +142,7 @@ background() {
 	shift 2
 	setsid nsenter --net="/run/netns/$PREFIX$ns" -- "$@" >"$file" 2>&1 </dev/null &
 	BACKGROUND+=($!)
+	echo $! >>"$TMP/pids"			# for who comes to clean up after a kill -9
 }
 
 alive() { kill -0 "$1" 2>/dev/null; }
@@ -173,12 +174,14 @@ end() {
 	return 1
 }
 
-# scapy NAMESPACE [NAME=VALUE...] <<EOF: a Scapy program, with names set as strings.
+# scapy NAMESPACE [NAME=VALUE...] <<EOF: a Scapy program, with names set as strings. Only the
+# layers it needs are loaded: scapy.all takes a second longer.
 scapy() {
 	local ns=$1
 	shift
 	{
-		echo 'from scapy.all import *; conf.verb = 0'
+		printf 'from scapy.%s import *\n' config layers.l2 layers.inet layers.inet6 layers.vxlan sendrecv
+		echo 'conf.verb = 0'
 		printf '%s\n' "$@" | sed "s/=\(.*\)/ = '\1'/"
 		cat
 	} | on "$ns" "$PYTHON" -
@@ -207,7 +210,7 @@ cleanup() {
 	trap - EXIT ERR
 	trap '' INT TERM HUP
 	set +eu
-	((N_FAILED == 0 && status == 0)) || logs
+	((N_FAILED == 0 && status == 0)) || ((status > 128)) || logs
 	[[ -n $KEEP && $status == 0 ]] && exit 0
 	for pid in "${BACKGROUND[@]}"; do
 		alive "$pid" && end "$pid"
@@ -221,7 +224,7 @@ cleanup() {
 
 remove_tmp() {
 	if mountpoint -q "$TMP/bpf"; then
-		rm -rf "${TMP:?}"/bpf/* 2>/dev/null
+		rm -rf "${TMP:?}"/bpf/* 2>/dev/null || true	# not the two files that are always there
 		umount "$TMP/bpf" || umount --lazy "$TMP/bpf"
 	fi
 	rm -rf "${TMP:?}"

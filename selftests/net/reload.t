@@ -18,11 +18,13 @@ ok "before: red-1 reaches red-3" reaches red-1 red-3
 ok "before: red-1 reaches red-4" reaches red-1 red-4
 cp "$TMP/a.yaml" "$TMP/good.yaml"
 
-# refused WHAT FIELD SED-SCRIPT: the changed file is refused, naming file, line and field.
+# refused WHAT FIELD SED-SCRIPT [LINE]: the changed file is refused, naming file, line and
+# field. The line is the one that changed, unless another is given.
 refused() {
 	local line message
 	sed "$3" "$TMP/good.yaml" >"$TMP/a.yaml"
-	line=$(diff "$TMP/good.yaml" "$TMP/a.yaml" | sed -n '1s/^[0-9,]*[acd]\([0-9]*\).*/\1/p')
+	line=$({ cmp "$TMP/good.yaml" "$TMP/a.yaml" || true; } | sed 's/.* line //')
+	line=${4:-$line}
 	if message=$(ctl a reload 2>&1); then
 		message="reload succeeded"
 	fi
@@ -35,8 +37,9 @@ stream running red-1 red-3 "$(ip4 red-3)" 2000 500
 refused "a MAC that is none" mac 's/mac: "02:00:00:64:00:0b"/mac: "02:00:00:64:00"/'
 refused "an unknown field" colour 's/^  name: host-a/  colour: red/'
 refused "a remote in a network that is not there" network 's/network: red, prefix: "10.0.0.13/network: green, prefix: "10.0.0.13/'
-refused "an address outside every subnet" addresses 's/addresses: \[10.0.0.11/addresses: [10.9.0.11/'
-refused "a broken file" '' 's/^networks:/networks: [/'
+refused "an address outside every subnet" addresses 's/addresses: \[10.0.0.11/addresses: [10.9.0.11/' \
+	"$(grep -n 'name: red-1' "$TMP/good.yaml" | cut -d: -f1)"
+refused "a broken file" YAML 's/^networks:/networks: [/' '[0-9]+'
 is "the stream never noticed" "$(stream_result running)" "received 2000 lost 0 twice 0 late 0"
 ok "the old configuration is still in force: red-1 reaches red-4" reaches red-1 red-4
 
@@ -47,11 +50,11 @@ soon 5 gone_runs
 grep -v "$(ip4 red-3)/32" "$TMP/good.yaml" >"$TMP/a.yaml"
 before=$(dropped a red-1 no_route)
 ok "without red-3's IPv4 address: reloads" ctl a reload
-on b tcpdump -n -i up0 -Q in --immediate-mode 'udp dst port 4789' -c 1000000 >"$TMP/after" 2>"$TMP/after.err" &
-BACKGROUND+=($!)
-soon 5 grep -q 'listening on' "$TMP/after.err"
+background b "$TMP/after" tcpdump -n -i up0 -Q in --immediate-mode 'udp dst port 4789'
+watcher=$!
+soon 5 grep -q 'listening on' "$TMP/after"
 sleep 0.5
-end $! INT
+end "$watcher" INT
 is "its flow stopped at once: packets to it on the underlay afterwards" \
 	"$(grep -c "$(ip4 red-3)" "$TMP/after" || true)" 0
 number "they are dropped as no_route" "$(dropped a red-1 no_route)" -gt "$((before + 100))"
@@ -64,7 +67,7 @@ ok "SIGHUP with the good file: red-1 reaches red-3 again" soon 5 reaches red-1 r
 is "and the last reload is good" "$(ask a .last_reload.ok status)" true
 
 # A vport goes away and comes back.
-sed -e '/name: red-1/,/addresses:/d' -e 's/^vports:$/vports: []/' "$TMP/good.yaml" >"$TMP/a.yaml"
+sed -e '/name: red-1/,/guest_device:/d' -e 's/^vports:$/vports: []/' "$TMP/good.yaml" >"$TMP/a.yaml"
 ok "without red-1: reloads" ctl a reload
 ok "red-1 reaches nobody" no_ping red-1 "$(ip4 red-3)"
 is "no program is left on its device" "$(on a ip -j link show dev red-1 | jq -r '.[].xdp.mode // 0')" 0

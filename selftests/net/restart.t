@@ -60,12 +60,36 @@ done
 
 # While the agent is away, red-3 leaves its configuration.
 agent_stop a KILL
+cp "$TMP/a.yaml" "$TMP/a.good"
 grep -v "$(ip4 red-3)/32" "$TMP/a.yaml" >"$TMP/a.new" && mv "$TMP/a.new" "$TMP/a.yaml"
 ok "the agent starts with one remote less" agent_start a
 before=$(dropped a red-1 no_route)
 ok "the flow it adopted for that remote acts no more" no_ping red-1 "$(ip4 red-3)"
 number "its packets are dropped as no_route" "$(dropped a red-1 no_route)" -gt "$before"
 ok "the same instance's other address is served" pings red-1 "$(ip6 red-3)"
+
+cp "$TMP/a.good" "$TMP/a.yaml"
+ok "with it again: reloads" reload a
+ok "red-1 reaches red-3" reaches red-1 red-3
+
+# While the agent is away, red-2's device is replaced.
+agent_stop a KILL
+unplug red-2
+plug red-2
+ok "the agent starts" agent_start a
+ok "red-2 reaches red-4" reaches red-2 red-4
+ok "red-3 reaches red-2" reaches red-3 red-2
+
+# Tables of another size cannot be adopted: that is refused, in words, and harms nothing.
+agent_stop a
+sed -i 's/^limits: .*/limits: {flows: 1024}/' "$TMP/a.yaml"
+fails "with another table size the agent does not start" \
+	on a timeout 20 "$BUILD/mirachd" --config "$TMP/a.yaml"
+has "and says what to do" "$(<"$TMP/output")" '--teardown'
+ok "traffic goes on" reaches red-1 red-3
+cp "$TMP/a.good" "$TMP/a.yaml"
+ok "with the old size it starts" agent_start a
+ok "red-1 reaches red-3" reaches red-1 red-3
 
 books_close
 finish

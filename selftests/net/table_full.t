@@ -46,7 +46,6 @@ opens_flows() { # one packet per source port, 1,000 a second
 	EOF
 }
 background red-3 "$TMP/many.recv" "$PYTHON" "$NET/stream.py" receive "$(ip4 red-3)" 7000 $N
-STREAM[many]=$!
 soon 5 grep -q listening "$TMP/many.recv"
 ok "red-1 opens $N flows" opens_flows
 result=$(stream_result many)

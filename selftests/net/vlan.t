@@ -43,8 +43,14 @@ sees() {
 	"$@" >"$TMP/command" 2>&1 || diag "$(cat "$TMP/command")"
 	sleep 0.3
 	end "$pid" INT
-	grep '9999: ' "$TMP/seen" | sed 's/[^v]*\(vlan [0-9]*\)*[^v]*/\1 /g; s/UDP.*//; s/ *$//; s/  */ /g' |
-		sort | uniq -c | sed 's/^ *//'
+	awk '/9999: / {
+		tags = ""
+		for (i = 1; i < NF; i++)
+			if ($i == "vlan")
+				tags = tags " vlan " $(i + 1) + 0
+		count[tags]++
+	}
+	END { for (tags in count) print count[tags] tags }' "$TMP/seen"
 }
 
 for family in 4 6; do

@@ -1,156 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * test_flow_table.c - the flow table against a stupid twin, a reader and a crash
+ * test_flow_table.c - the flow table against a stupid twin, and after a crash
  *
  * The twin is an array that remembers every flow and finds everything by looking
  * at all of it. Random operations run on both; whatever the table evicts must be
- * what the twin would have. The reader does what the fast path does, on another
- * thread, while the table churns. The seed is printed; SEED=n repeats a run.
+ * what the twin would have. Its concurrent reader is test_flow_readers.c.
  */
 #include <agent/flow_table.h>
 
 #include <errno.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include <cmocka.h>
-
-#include <mirach/port.h>
+#include <selftests/flow_universe.h>
 
 #define SECOND 1000000000ull
-#define N_KEYS 3000u			/* the universe */
-#define N_OWNERS 7u
-
-static uint32_t secret[FLOW_SECRET_WORDS];
-static uint64_t random_state;
-
-static uint32_t random32(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state >> 16;
-}
-
-static uint32_t below(uint32_t n)
-{
-	return random32() % n;
-}
-
-static int seed(void **state)
-{
-	const char *given = getenv("SEED");
-
-	(void)state;
-	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u | 1;
-	print_message("# SEED=%llu\n", (unsigned long long)random_state);
-	for (unsigned int i = 0; i < FLOW_SECRET_WORDS; i++)
-		secret[i] = random32();
-	return 0;
-}
-
-/* Keys of seven owners, five vports and two hosts of the fabric; a few owners have most of them. */
-static struct flow_key key_of(uint32_t id)
-{
-	uint32_t owner = id % 100 < 60 ? 0 : id % N_OWNERS;
-	struct flow_key key = { .proto = 6, .tuple = id % 2 ? FLOW_TUPLE_5 : FLOW_TUPLE_3 };
-
-	ip_addr_set_v4(&key.src, id);
-	ip_addr_set_v4(&key.dst, ~id);
-	if (owner < 5) {
-		key.scope = SCOPE_VPORT | (owner + 1);
-	} else {
-		key.scope = SCOPE_FABRIC | 100;
-		ip_addr_set_v4(&key.outer, owner * 77);
-	}
-	return key;
-}
-
-static uint32_t owner_of(uint32_t id)
-{
-	struct flow_key key = key_of(id);
-
-	return flow_owner(&key);
-}
-
-/* An action that betrays whose it is and which variant: every field repeats it. */
-static struct action action_of(uint32_t id, uint32_t variant)
-{
-	struct action action = {
-		.verdict = variant % 4 == 3 ? ACTION_DROP : ACTION_FORWARD,
-		.nexthop = variant,
-		.vni = id,
-		.sample = id ^ variant,
-	};
-
-	memset(action.dmac, variant, sizeof(action.dmac));
-	memset(action.smac, variant, sizeof(action.smac));
-	return action;
-}
-
-/* All but gen, which moves on when a grace period begins, under the eyes of those who still run the action. */
-static bool is_action_of(const struct action *action, uint32_t id)
-{
-	const size_t gen = offsetof(struct action, gen), rest = gen + sizeof(action->gen);
-	struct action want = action_of(id, action->nexthop);
-
-	return !memcmp(&want, action, gen) &&
-	       !memcmp((char *)&want + rest, (const char *)action + rest, sizeof(want) - rest);
-}
-
-static struct flow_table_memory memory(uint32_t n_buckets, uint32_t n_flows)
-{
-	return (struct flow_table_memory){
-		.index = aligned_alloc(64, n_buckets * sizeof(struct flow_bucket)),
-		.flows = aligned_alloc(64, n_flows * sizeof(struct flow)),
-		.n_buckets = n_buckets,
-		.n_flows = n_flows,
-		.secret = secret,
-	};
-}
-
-static struct flow_table *table(struct flow_table_memory *m)
-{
-	struct flow_table *t;
-
-	memset(m->index, 0, m->n_buckets * sizeof(*m->index));
-	memset(m->flows, 0, m->n_flows * sizeof(*m->flows));
-	assert_int_equal(flow_table_new(m, 0, &t), 0);
-	return t;
-}
-
-static void release(struct flow_table *t, struct flow_table_memory *m)
-{
-	flow_table_free(t);
-	free(m->index);
-	free(m->flows);
-}
-
-/* What the fast path does: both buckets, tag first, then the whole key. */
-static uint32_t lookup(const struct flow_table_memory *m, const struct flow_key *key)
-{
-	__u64 digest = flow_digest(key, secret);
-
-	for (unsigned int choice = 0; choice < 2; choice++) {
-		struct flow_bucket *b = &m->index[flow_bucket_of(digest, choice, m->n_buckets - 1)];
-
-		for (unsigned int i = 0; i < FLOW_BUCKET_SLOTS; i++) {
-			__u64 slot = __atomic_load_n(&b->slot[i], __ATOMIC_ACQUIRE);
-			uint32_t index = FLOW_SLOT_INDEX(slot);
-
-			if (FLOW_SLOT_TAG(slot) == flow_tag(digest) && index &&
-			    flow_key_equal(&m->flows[index].key, key))
-				return index;
-		}
-	}
-	return 0;
-}
 
 static void pass_grace(struct flow_table *t)
 {
@@ -543,77 +406,6 @@ static void each_may_delete(void **state)
 	release(t, &m);
 }
 
-/* ---- the fast path reads while the table churns ---- */
-
-struct reader {
-	struct flow_table_memory *m;
-	uint64_t run;			/* odd: a program run is under way */
-	bool stop;
-	uint64_t hits, wrong;
-};
-
-static void *read_flows(void *arg)
-{
-	struct reader *r = arg;
-	uint32_t id = 0;
-
-	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
-		struct flow_key key = key_of(id = (id + 7) % N_KEYS);
-		uint32_t index;
-
-		__atomic_fetch_add(&r->run, 1, __ATOMIC_SEQ_CST);
-		index = lookup(r->m, &key);
-		if (index) {
-			r->hits++;
-			r->wrong += !is_action_of(&r->m->flows[index].action, id);
-		}
-		__atomic_fetch_add(&r->run, 1, __ATOMIC_SEQ_CST);
-	}
-	return NULL;
-}
-
-/* As the kernel's: what was unpublished before is out of sight for every run that begins after the look at `run`. */
-static void synchronize(struct reader *r)
-{
-	uint64_t run;
-
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	run = __atomic_load_n(&r->run, __ATOMIC_SEQ_CST);
-
-	while (run & 1 && __atomic_load_n(&r->run, __ATOMIC_SEQ_CST) == run)
-		sched_yield();
-}
-
-static void readers_never_see_another_action(void **state)
-{
-	struct flow_table_memory m = memory(128, 401);
-	struct flow_table *t = table(&m);
-	struct reader r = { .m = &m };
-	pthread_t thread;
-
-	(void)state;
-	assert_int_equal(pthread_create(&thread, NULL, read_flows, &r), 0);
-	for (int i = 0; i < 400000; i++) {
-		uint32_t id = below(N_KEYS);
-		struct flow_key key = key_of(id);
-		uint32_t index;
-
-		if (below(8) == 0 && (index = flow_table_find(t, &key)))
-			flow_table_del(t, index);
-		else if (add(t, id, below(200)) < 0 || i % 30 == 0) {
-			flow_table_grace_begin(t);
-			synchronize(&r);
-			flow_table_grace_end(t);
-		}
-	}
-	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
-	print_message("# %llu hits while the table churned\n", (unsigned long long)r.hits);
-	assert_int_equal(r.wrong, 0);
-	assert_true(r.hits > 0);
-	release(t, &m);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,7 +417,6 @@ int main(void)
 		cmocka_unit_test(index_holds_its_flows),
 		cmocka_unit_test(adopts_what_is_sound),
 		cmocka_unit_test(each_may_delete),
-		cmocka_unit_test(readers_never_see_another_action),
 	};
 
 	return cmocka_run_group_tests(tests, seed, NULL);

@@ -245,6 +245,7 @@ static void test_any_order(void **state)
 static const struct port_facts fine = {
 	.device = "dev0", .kind = "veth", .driver = "veth", .mtu = 1500, .present = true,
 	.ethernet = true, .up = true, .carrier = true, .has_netns = true,
+	.because = "so be it",
 };
 
 static void assert_says(const struct port_facts *f, const char *words)
@@ -308,7 +309,7 @@ static void test_why(void **state)
 
 	(void)state;
 	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "native"));
-	f.generic = true;
+	f.hook = DP_HOOK_XDP_GENERIC;
 	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "by name"));
 }
 

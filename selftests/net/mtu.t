@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# mtu.t - sizes: the last that fits, the first that does not, pieces, and giants
+#
+#	red-1 (0.11) --- a ==== core ==== b --- red-3 (0.13)
+#	        1500         1500 or 9100         1500, then 9000
+#
+# On an underlay of 1500 bytes VXLAN over IPv4 leaves 1450 for the guest's packet.
+# One byte more is dropped as too_big, never cut and never forgotten. Fragments
+# pass, and so do frames of several buffers.
+# shellcheck source=selftests/net/lib.sh
+. "${0%/*}/lib.sh"
+
+UNDERLAY_MTU=1500
+hosts a b
+network red 100
+instance red-1 a red 11
+instance red-3 b red 13
+start
+
+# whole FROM ADDRESS IP-LENGTH: two pings of that many bytes, not to be fragmented, are answered.
+whole() {
+	local headers=28
+	[[ $2 == *:* ]] && headers=48
+	on "$1" ping -n -q -c 2 -i 0.05 -W 0.5 -M "do" -s $(($3 - headers)) "$2" | grep ' 2 received'
+}
+pieces() { on "$1" ping -n -q -c 3 -i 0.05 -W 2 -M dont -s "$3" "$2" | grep ' 3 received'; }
+
+is "the next hop knows its MTU" "$(ask a '.nexthops[] | select(.kind == "tunnel") | .mtu' nexthop list)" 1450
+for address in "$(ip4 red-3)" "$(ip6 red-3)"; do
+	ok "1450 bytes to $address arrive" whole red-1 "$address" 1450
+	before=$(dropped a red-1 too_big)
+	fails "1451 bytes do not" whole red-1 "$address" 1451
+	is "and are dropped as too_big" "$(($(dropped a red-1 too_big) - before))" 2
+done
+
+for i in red-1 red-3; do
+	on $i ip link set dev eth0 mtu 1450
+done
+for address in "$(ip4 red-3)" "$(ip6 red-3)"; do
+	ok "4000 bytes in fragments to $address arrive" pieces red-1 "$address" 4000
+	ok "TCP to $address with the guests' MTU at 1450" transfer red-1 red-3 "$address"
+done
+
+# Frames of more than a page: several buffers each.
+for h in a b; do
+	on core ip link set dev to-$h mtu 9100
+	ok "host $h: an uplink with a program takes an MTU of 9100" on $h ip link set dev up0 mtu 9100
+done
+for i in red-1 red-3; do
+	on $i ip link set dev eth0 mtu 9000
+	ok "$i: a vport with a program takes an MTU of 9000" on "${HOST_OF[$i]}" ip link set dev $i mtu 9000
+done
+knows_mtu() { [[ $(ask "$1" '.nexthops[] | select(.kind == "tunnel") | .mtu' nexthop list) == 9050 ]]; }
+ok "host a notices" soon 5 knows_mtu a
+ok "host b notices" soon 5 knows_mtu b
+flush() { ctl a flow flush --all && ctl b flow flush --all; }
+for address in "$(ip4 red-3)" "$(ip6 red-3)"; do
+	ok "flows are flushed on both hosts" flush
+	ok "3498 bytes to $address arrive as first packet of a flow" whole red-1 "$address" 3498
+	ok "flows are flushed on both hosts" flush
+	before=$(dropped a red-1 too_big)
+	fails "3499 bytes are more than the hub takes" whole red-1 "$address" 3499
+	is "and are dropped as too_big" "$(($(dropped a red-1 too_big) - before))" 2
+	ok "a smaller packet opens the flow" pings red-1 "$address"
+	ok "9000 bytes to $address arrive" whole red-1 "$address" 9000
+	ok "TCP to $address with the guests' MTU at 9000" transfer red-1 red-3 "$address"
+done
+is "no checksum error" "$(on red-3 nstat -asz TcpInCsumErrors | awk '/Csum/ { print $2 }')" 0
+books_close
+finish
