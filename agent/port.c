@@ -56,6 +56,23 @@ static bool set_hook(struct vport *v, enum config_hook wish, enum config_xdp_mod
 	return !v->life.attached || changed;
 }
 
+/*
+ * The virtual gateway of the guest's subnets, one a family, in whose name the
+ * fast path sends ICMP errors. The first that covers one of the guest's addresses.
+ */
+static void name_gateways(struct vport *v, const struct config_network *network)
+{
+	memset(v->port.gateway, 0, sizeof(v->port.gateway));
+	for (unsigned int i = 0; i < v->n_addrs; i++) {
+		struct ip_addr *gateway = &v->port.gateway[!ip_addr_is_v4(&v->addrs[i])];
+
+		for (unsigned int k = 0; k < network->n_subnets; k++)
+			if (ip_addr_is_zero(gateway) &&
+			    ip_prefix_covers(&network->subnets[k].prefix, &v->addrs[i]))
+				*gateway = network->subnets[k].gateway;
+	}
+}
+
 int port_declare_vport(struct vport *v, const struct port_tools *t, const struct config *config,
 		       unsigned int i)
 {
@@ -78,6 +95,7 @@ int port_declare_vport(struct vport *v, const struct port_tools *t, const struct
 	v->port.miss_rate = c->miss_rate;
 	v->port.miss_burst = c->miss_burst;
 	memcpy(v->port.mac, c->mac, ETH_ADDR_LEN);
+	name_gateways(v, network);
 	if (again)
 		port_life_again(&v->life, c->netns != NULL);
 	return 0;

@@ -16,7 +16,9 @@
  *   hook_tagged(ctx)              a VLAN tag is held beside the frame: its VID | FLOW_VLAN_PRESENT
  *   hook_tag_pop(pkt, n)          n VLAN tags off; addresses undefined until written
  *   hook_tag_push(pkt, tci)       a C-tag on; likewise
+ *   hook_room(pkt, n)             n bytes between the Ethernet header and the rest; addresses undefined
  *   hook_encap(pkt, n, ip, udp)   n bytes for outer headers in front, of which ip and udp are theirs
+ *   hook_front(pkt, n)            n bytes in front of the frame, which is payload from then on
  *   hook_decap(pkt, n)            n bytes of outer headers off the front
  *   hook_set_len(pkt, len)        cut or extend the end
  *   hook_load(pkt, buf, len)      first bytes of the frame, across buffers

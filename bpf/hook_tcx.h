@@ -111,6 +111,14 @@ static __always_inline long hook_tag_push(struct pkt *pkt, __be16 tci)
 	return err;
 }
 
+static __always_inline long hook_room(struct pkt *pkt, __u32 n)
+{
+	long err = bpf_skb_adjust_room(pkt->ctx, n, BPF_ADJ_ROOM_MAC, 0);
+
+	hook_reload(pkt);
+	return err;
+}
+
 static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, __u32 udp_len)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |
@@ -132,6 +140,19 @@ static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, _
 		return -1;
 	copy_bytes(pkt->data + n, &inner, sizeof(inner));
 	return 0;
+}
+
+/*
+ * Not an encapsulation to the kernel, which refuses a second one and remembers the first even
+ * after it was taken off. It sees a long link-layer header, repeats it before each segment
+ * and finishes the sums behind it.
+ */
+static __always_inline long hook_front(struct pkt *pkt, __u32 n)
+{
+	long err = bpf_skb_change_head(pkt->ctx, n, 0);
+
+	hook_reload(pkt);
+	return err;
 }
 
 static __always_inline long hook_decap(struct pkt *pkt, __u32 n)

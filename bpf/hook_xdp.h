@@ -97,10 +97,20 @@ static __always_inline long hook_tag_push(struct pkt *pkt, __be16 tci)
 	return 0;
 }
 
+static __always_inline long hook_room(struct pkt *pkt, __u32 n)
+{
+	return hook_grow(pkt, n);
+}
+
 static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, __u32 udp_len)
 {
 	(void)ip_len;
 	(void)udp_len;
+	return hook_grow(pkt, n);
+}
+
+static __always_inline long hook_front(struct pkt *pkt, __u32 n)
+{
 	return hook_grow(pkt, n);
 }
 

@@ -11,31 +11,15 @@
 
 #include <bpf/exit.h>
 #include <bpf/hook.h>
+#include <bpf/limit.h>
 #include <maps/hub.h>
 
 static __always_inline int miss_allowed(const struct pkt *pkt, const struct port *port)
 {
 	__u32 i = pkt->from_fabric ? PORT_MAX + fabric_class(&pkt->key.outer) : pkt->port;
-	struct miss_limit *limit = bpf_map_lookup_elem(&miss_limits, &i);
-	__u64 full = (__u64)port->miss_burst << MISS_TOKEN_SHIFT;
-	__u64 now = bpf_ktime_get_ns(), idle, tokens;
+	struct token_bucket *limit = bpf_map_lookup_elem(&miss_limits, &i);
 
-	if (!limit)
-		return 0;
-	idle = now - limit->stamp_ns;
-	if (idle > 1000000000ull)
-		idle = 1000000000ull;		/* a second fills any burst up to the rate */
-	/* 1 packet = 2^20 units, 1 s = 10^9 ns ~ 2^30: rate x ns / 2^10 is within 8 % of exact */
-	tokens = limit->tokens + (idle * port->miss_rate >> 10);
-	if (tokens > full)
-		tokens = full;
-	limit->stamp_ns = now;
-	if (tokens < 1ull << MISS_TOKEN_SHIFT) {
-		limit->tokens = tokens;
-		return 0;
-	}
-	limit->tokens = tokens - (1ull << MISS_TOKEN_SHIFT);
-	return 1;
+	return limit && token_take(limit, port->miss_rate, port->miss_burst);
 }
 
 /* Gives the frame to the port's hub. */
@@ -50,7 +34,7 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 		return DROP(TOO_BIG);
 	if (!miss_allowed(pkt, port))
 		return DROP(MISS_LIMIT);
-	if (hook_encap(pkt, sizeof(*h), sizeof(h->ip), sizeof(h->udp)))
+	if (hook_front(pkt, sizeof(*h)))
 		return DROP(NO_HEADROOM);
 	h = pkt->data;
 	if ((void *)(h + 1) > pkt->end)

@@ -19,6 +19,7 @@
 #include <bpf/lookup.h>
 #include <bpf/responder.h>
 #include <bpf/stages.h>
+#include <bpf/too_big.h>
 #include <maps/nexthop.h>
 
 /* All ways through the parser continue as one. */
@@ -62,7 +63,7 @@ static __always_inline int path_nexthop(struct pkt *pkt, const struct action *ac
 	if (nh->kind == NEXTHOP_DOWN)
 		return DROP(NEXTHOP_DOWN);
 	if (hook_wire_len(pkt) > nh->mtu)
-		return DROP(TOO_BIG);
+		return answer_too_big(pkt, nh->mtu);
 	if ((void *)(eth + 1) > pkt->end)
 		return DROP(SHORT_FRAME);
 	copy_macs(eth, action->dmac);

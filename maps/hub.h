@@ -25,7 +25,7 @@ struct {
 
 /*
  * what     how fast a port, or a class of fabric senders, may open flows
- * key      port slot, or PORT_MAX + class; value  struct miss_limit
+ * key      port slot, or PORT_MAX + class; value  struct token_bucket
  * writer   fast path; CPUs race benignly: a lost update admits a packet too many.
  *          The rates are in struct port
  * size     16 B x 4352. Pinned. Checkpoint: no.
@@ -35,5 +35,5 @@ struct {
 	__uint(max_entries, MISS_LIMITS);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, __u32);
-	__type(value, struct miss_limit);
+	__type(value, struct token_bucket);
 } miss_limits SEC(".maps");

@@ -29,7 +29,7 @@ struct {
  * key      port slot; value  struct port
  * writer   agent's main thread; a slot is filled before port_index names it
  * readers  fast path
- * size     128 B x 4096 = 512 KiB. Pinned. Checkpoint: no.
+ * size     192 B x 4096 = 768 KiB. Pinned. Checkpoint: no.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -70,3 +70,17 @@ struct {
 	__type(key, struct neighbour_key);
 	__type(value, struct neighbour);
 } neighbours SEC(".maps");
+
+/*
+ * what     how many errors a port's guest may still be sent
+ * key      port slot; value  struct token_bucket
+ * writer   fast path; CPUs race benignly
+ * size     16 B x 4096. Pinned. Checkpoint: no.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PORT_MAX);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, __u32);
+	__type(value, struct token_bucket);
+} error_limits SEC(".maps");

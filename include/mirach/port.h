@@ -55,10 +55,11 @@ struct port {
 	__u32 flags;				/* PORT_* */
 	__u32 pad;				/* zero */
 	struct ip_addr underlay[2];		/* uplink: this host's tunnel endpoints, IPv4 then IPv6; zero = none */
+	struct ip_addr gateway[2];		/* vport: the virtual gateway's addresses, likewise */
 	char name[PORT_NAME_LEN];		/* NUL-terminated; a restarted agent finds its slots by it */
-	__u32 tail[1];				/* zero, up to 128 bytes */
+	__u32 tail[9];				/* zero, up to 192 bytes */
 };
-_Static_assert(sizeof(struct port) == 128, "port layout");
+_Static_assert(sizeof(struct port) == 192, "port layout");
 
 /* Key and value of map neighbours: who answers ARP and Neighbour Discovery in a network. */
 struct neighbour_key {
@@ -98,13 +99,13 @@ struct usage {
 };
 _Static_assert(sizeof(struct usage) == 128, "usage layout");
 
-/* Entry of map miss_limits, by port slot (vports) or by fabric class: a token bucket. */
-struct miss_limit {
-	__u64 tokens;				/* in units of 1/2^20 packet */
+/* Entry of maps miss_limits and error_limits: what may still be done, and since when. */
+struct token_bucket {
+	__u64 tokens;				/* in units of 1/2^20 */
 	__u64 stamp_ns;				/* bpf_ktime_get_ns() of the last refill */
 };
-_Static_assert(sizeof(struct miss_limit) == 16, "miss_limit layout");
+_Static_assert(sizeof(struct token_bucket) == 16, "token_bucket layout");
 
-#define MISS_TOKEN_SHIFT 20
+#define TOKEN_SHIFT 20
 /* Fabric misses are limited per fabric_class(), so one flooding host starves few others. */
 #define MISS_LIMITS (PORT_MAX + 256u)

@@ -287,7 +287,7 @@ static void set_neighbours(void)
 
 static void clear_miss_limits(void)
 {
-	const struct miss_limit empty = {};
+	const struct token_bucket empty = {};
 
 	for (uint32_t i = 0; i < MISS_LIMITS; i++)
 		assert_int_equal(bpf_map_update_elem(bpf_map__fd(fixture.skel->maps.miss_limits),
