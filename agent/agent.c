@@ -137,7 +137,8 @@ static int start_dp(struct agent *a, struct error *e)
 {
 	const struct dp_options options = {
 		.dir = a->config->bpffs,
-		.n_flows = a->config->max_flows,
+		/* The flow table keeps an eighth in reserve: places that wait for a grace period. */
+		.n_flows = a->config->max_flows + a->config->max_flows / 7,
 	};
 
 	return dp_open(&options, &a->dp, e);

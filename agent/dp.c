@@ -30,7 +30,7 @@
 #include <lib/log.h>
 #include <mirach_xdp.skel.h>
 
-#define FLOWS_MAX (16u << 20)
+#define FLOWS_MAX (20u << 20)		/* 16 M and the flow table's reserve */
 #define BUCKETS_MIN 64u
 
 bool dp_adopted(const struct dp *dp)
@@ -300,7 +300,7 @@ int dp_open(const struct dp_options *o, struct dp **ret, struct error *e)
 	int err;
 
 	if (!o->n_flows || o->n_flows > FLOWS_MAX)
-		return error_set(e, -EINVAL, "limits.flows must be 1 to %u", FLOWS_MAX);
+		return error_set(e, -EINVAL, "%u flows are not 1 to %u", o->n_flows, FLOWS_MAX);
 	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return error_set(e, -ENOMEM, "no memory for the datapath");

@@ -59,7 +59,8 @@ static int map_area(struct xsk *x, struct error *e)
 static int create_umem(struct xsk *x, struct error *e)
 {
 	struct xsk_umem_config config = {
-		.fill_size = x->n_frames,
+		/* The kernel may hand out a frame before it says that its place in the ring is free. */
+		.fill_size = 2 * x->n_frames,
 		.comp_size = x->n_frames,
 		.frame_size = XSK_FRAME_SIZE,
 	};

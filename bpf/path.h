@@ -112,11 +112,16 @@ static __always_inline int path_flow(struct pkt *pkt)
 	return flow ? path_act(pkt, &flow->action) : punt(pkt, HUB_MISS);
 }
 
-/* A frame that came back: the flow it was sent back for, if it still is that flow. */
+/*
+ * A frame that came back: the flow it was sent back for, if it still is that
+ * flow. Otherwise the flow was removed meanwhile, and the frame begins anew.
+ */
 static __always_inline int path_resume(struct pkt *pkt, __u32 index, __u32 gen)
 {
 	struct flow *flow = bpf_map_lookup_elem(&flows, &index);
 
+	if (!flow || flow->action.gen != gen)
+		return path_flow(pkt);
 	pkt->key.tuple = FLOW_TUPLE_5;
 	if (pkt->frame.fragment) {	/* as flow_lookup() has it: one path for all fragments */
 		pkt->key.tuple = FLOW_TUPLE_3;
@@ -125,7 +130,5 @@ static __always_inline int path_resume(struct pkt *pkt, __u32 index, __u32 gen)
 	}
 	pkt->digest = flow_digest(&pkt->key, flow_secret);
 	pkt->flow = index;
-	if (!flow || flow->action.gen != gen)
-		return DROP(HUB_STALE);
 	return path_act(pkt, &flow->action);
 }

@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct port_bucket) == 64, "a bucket is one cache line");
 /* struct port.flags */
 #define PORT_REDIRECT_PEER 1u			/* tcx may hand frames straight to the guest's end of a veth */
 #define PORT_MUTED 2u				/* the device is down: tcx redirects nothing to it, as XDP finds no device in port_devs */
-#define PORT_GUEST_FINISHES 4u			/* for agents: one of them switched the guest's checksum offload off */
+#define PORT_FINISHES 4u			/* for agents: one of them switched a checksum offload off, the guest's or the uplink's */
 
 /* Entry of map ports. */
 struct port {

@@ -225,14 +225,6 @@ static const struct shot *hub_header(void)
 	return fire_resume(fire_spec(WEB_1, &to_remote), HUB_PENDING, 1, 0, REASON_NONE);
 }
 
-static const struct shot *hub_stale(void)
-{
-	const struct shot *punted = fire_spec(WEB_1, &to_remote);
-	uint32_t flow = learn_vport(WEB_1, &to_remote);
-
-	return fire_resume(punted, HUB_RESUME, flow, fixture.memory.flows[flow].action.gen + 1, 0);
-}
-
 static const struct shot *table_full(void)
 {
 	return fire_resume(fire_spec(WEB_1, &to_remote), HUB_DROP, 0, 0, REASON_TABLE_FULL);
@@ -361,7 +353,6 @@ static const struct {
 	{ REASON_MISS_LIMIT, miss_limit },
 	{ REASON_NO_HUB, no_hub },
 	{ REASON_HUB_HEADER, hub_header },
-	{ REASON_HUB_STALE, hub_stale },
 	{ REASON_HUB_OVERFLOW, NULL },	/* the agent's own: it reads the count off its socket */
 	{ REASON_TABLE_FULL, table_full },
 	{ REASON_BAD_ACTION, bad_action },
