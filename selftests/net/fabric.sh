@@ -30,6 +30,7 @@ ENCAP='{kind: vxlan}'
 UNDERLAY=4
 UNDERLAY_MTU=1700
 LIMITS='{}'
+HOOK=${HOOK:-}				# of every vport: xdp, tcx; empty: auto
 SAMPLES='[]'
 MORE_REMOTES=''				# lines of YAML for `remotes`
 
@@ -160,6 +161,7 @@ config_vport() { # INSTANCE
 	    mac: "$(mac "$1")"
 	    addresses: [$(ip4 "$1"), "$(ip6 "$1")"]
 	EOF
+	[[ -z $HOOK || ${VPORT_MORE[$1]:-} == *hook:* ]] || printf '    %s\n' "hook: $HOOK"
 	[[ -n ${BEHIND_TAP[$1]:-} ]] || printf '    %s\n' "netns: $PREFIX$1" "guest_device: eth0"
 	if [[ -n ${VPORT_MORE[$1]:-} ]]; then
 		printf '%s\n' "${VPORT_MORE[$1]}" | sed 's/^/    /'

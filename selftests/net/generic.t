@@ -9,6 +9,7 @@
 . "${0%/*}/lib.sh"
 
 VPORT_MORE['red-1']='xdp_mode: generic'
+VPORT_MORE['red-2']='hook: xdp'
 hosts a b
 network red 100
 instance red-1 a red 11
