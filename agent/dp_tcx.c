@@ -54,11 +54,41 @@ static bool link_fits(int fd, int ifindex)
 	return false;
 }
 
+static bool is_ours(__u32 prog_id)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(prog_id);
+
+	if (fd < 0)
+		return false;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.name[0] = '\0';
+	close(fd);
+	return !strncmp(info.name, OUR_PROGRAMS, strlen(OUR_PROGRAMS));
+}
+
+/* tcx takes any number of programs, but a device is one port. */
+static int check_free(const struct dp_place *p, struct error *e)
+{
+	__u32 ids[TCX_PROGRAMS_MAX], n = TCX_PROGRAMS_MAX, flags, i;
+
+	if (bpf_prog_query(p->ifindex, ATTACH_TCX_INGRESS, 0, &flags, ids, &n))
+		return 0;
+	for (i = 0; i < n; i++)
+		if (is_ours(ids[i]))
+			return error_set(e, -EBUSY, "%s already has program %u of another port or "
+					 "agent: remove it there", p->device, ids[i]);
+	return 0;
+}
+
 /* Should the agent be killed before the pin is made, the kernel takes the link back. */
 static int link_make(const struct dp_place *p, struct error *e)
 {
-	int fd, err;
+	int fd, err = check_free(p, e);
 
+	if (err)
+		return err;
 	fd = bpf_link_create(p->prog_fd, p->ifindex, ATTACH_TCX_INGRESS, NULL);
 	if (fd < 0)
 		return dp_attach_refused(fd, p, "tcx", e);
@@ -113,20 +143,6 @@ int dp_clsact_attach(const struct dp_place *p, struct error *e)
 	if (err)
 		return dp_attach_refused(err, p, "a clsact qdisc", e);
 	return pin_anew(p, e);
-}
-
-static bool is_ours(__u32 prog_id)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(prog_id);
-
-	if (fd < 0)
-		return false;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		info.name[0] = '\0';
-	close(fd);
-	return !strncmp(info.name, OUR_PROGRAMS, strlen(OUR_PROGRAMS));
 }
 
 void dp_clsact_remove(int ifindex)

@@ -27,6 +27,7 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
 
+#include <lib/ethtool.h>
 #include <lib/netlink.h>
 #include <mirach/hub.h>
 
@@ -141,12 +142,19 @@ static void ipv6_off(const char *ifname)
 	close(fd);
 }
 
+/*
+ * Frames from tcx come with unfinished checksums and as super-packets; what goes
+ * through the hub is finished when it leaves this end, for XDP takes it from there.
+ */
+#define CHECKSUM_OFFLOAD "tx-checksum-ip-generic"
+
 static int end_up(struct nl_sock *nl, const char *name, struct error *e)
 {
 	struct rtnl_link *link, *change;
 	int err;
 
 	ipv6_off(name);
+	ethtool_feature_set(name, CHECKSUM_OFFLOAD, false);
 	err = link_find(nl, name, &link, e);
 	if (err)
 		return err == -ENODEV ? error_set(e, err, "%s has just been deleted", name) : err;

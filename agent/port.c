@@ -17,6 +17,7 @@
 #include <mirach/flow.h>
 #include <mirach/wire.h>
 
+#define CHECKSUMS "tx-checksum-ip-generic"
 #define MTU_UNSEEN 1500u		/* until the device has been seen */
 
 const char *port_label(const struct vport *v)
@@ -254,7 +255,7 @@ static void let_go(struct vport *v, const struct port_tools *t)
 	struct error e = {};
 
 	v->refused = v->unprepared = (struct error){};
-	set_flag(v, PORT_GUEST_FINISHES, false);	/* the next guest is a new one */
+	set_flag(v, PORT_FINISHES, false);	/* the next guest is a new one */
 	if (dp_port_detach(t->dp, v->port.name, &e) || publish(v, t, false, &e))
 		log_error("port not detached", "port", v->port.name, "error", e.text);
 	else
@@ -276,11 +277,11 @@ void port_let_go(struct vport *v, const struct port_tools *t, bool gone, uint64_
 
 static bool prepare(struct vport *v, struct error *e)
 {
-	bool finished = v->port.flags & PORT_GUEST_FINISHES;
+	bool finished = v->port.flags & PORT_FINISHES;
 	int err = guest_prepare(v->netns, v->link.ifindex, v->guest_device,
 				v->hook != DP_HOOK_TCX, &finished, e);
 
-	set_flag(v, PORT_GUEST_FINISHES, finished);
+	set_flag(v, PORT_FINISHES, finished);
 	return !err;
 }
 
@@ -310,21 +311,25 @@ static void choose_hook(struct vport *v)
 }
 
 /*
- * A veth whose other end carries XDP has lost its TSO. Frames to it must have
- * finished checksums, which in life a NIC or the wire sees to.
+ * A veth whose other end carries XDP cannot have TSO. Frames to it must have finished
+ * checksums, which in life a NIC sees to. Given back when the program is gone.
  */
-static void finish_for_peer(const struct vport *v)
+static void finish_for_peer(struct vport *v)
 {
-	bool wanted, tso, on;
+	const bool ours = v->port.flags & PORT_FINISHES;
+	bool tso, checksums;
 
 	if (!v->uplink || !is_veth(v) ||
-	    ethtool_feature_get(v->device, "tx-checksum-ip-generic", &on) || !on ||
-	    ethtool_feature_wanted(v->device, "tx-tcp-segmentation", &wanted) || !wanted ||
-	    ethtool_feature_get(v->device, "tx-tcp-segmentation", &tso) || tso)
+	    ethtool_feature_available(v->device, "tx-tcp-segmentation", &tso) ||
+	    ethtool_feature_get(v->device, CHECKSUMS, &checksums))
 		return;
-	log_info("the uplink's other end runs XDP: its checksums are finished here", "port",
-		 v->port.name, "device", v->device);
-	ethtool_feature_set(v->device, "tx-checksum-ip-generic", false);
+	if (!tso && checksums) {
+		ethtool_feature_set(v->device, CHECKSUMS, false);
+		set_flag(v, PORT_FINISHES, true);
+	} else if (tso && ours) {
+		ethtool_feature_set(v->device, CHECKSUMS, true);
+		set_flag(v, PORT_FINISHES, false);
+	}
 }
 
 /* The slot first, so that the program knows the port when the first frame comes. */

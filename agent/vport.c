@@ -205,7 +205,7 @@ static int take_slot(struct vports *v, struct vport *port, struct error *e)
 		const struct port *old = &dp_ports(v->tools.dp)[slot];
 
 		port->port.mtu = old->mtu;
-		port->port.flags = old->flags & PORT_GUEST_FINISHES;
+		port->port.flags = old->flags & PORT_FINISHES;
 		port_life_init(&port->life, true, old->ifindex);
 	} else {
 		slot = ids_take(&v->slots, SLOT_FIRST, clock_now_ns());

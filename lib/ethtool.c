@@ -99,7 +99,10 @@ static int feature_bit(const char *ifname, const char *feature, uint32_t *ret_bi
 	return err;
 }
 
-static int feature_read(const char *ifname, uint32_t bit, uint32_t words, bool wanted, bool *ret)
+enum aspect { ACTIVE, WANTED, AVAILABLE };
+
+static int feature_read(const char *ifname, uint32_t bit, uint32_t words, enum aspect aspect,
+			bool *ret)
 {
 	const struct ethtool_get_features_block *block;
 	struct ethtool_gfeatures *get;
@@ -113,7 +116,8 @@ static int feature_read(const char *ifname, uint32_t bit, uint32_t words, bool w
 	err = ask(ifname, get);
 	block = &get->features[FEATURE_WORD(bit)];
 	if (!err)
-		*ret = (wanted ? block->requested : block->active) & FEATURE_MASK(bit);
+		*ret = (aspect == ACTIVE ? block->active : aspect == WANTED ? block->requested :
+			block->available) & FEATURE_MASK(bit);
 	free(get);
 	return err;
 }
@@ -135,20 +139,27 @@ static int feature_write(const char *ifname, uint32_t bit, uint32_t words, bool 
 	return err;
 }
 
-int ethtool_feature_get(const char *ifname, const char *feature, bool *ret)
+static int feature_ask(const char *ifname, const char *feature, enum aspect aspect, bool *ret)
 {
 	uint32_t bit, words;
 	int err = feature_bit(ifname, feature, &bit, &words);
 
-	return err ? err : feature_read(ifname, bit, words, false, ret);
+	return err ? err : feature_read(ifname, bit, words, aspect, ret);
+}
+
+int ethtool_feature_get(const char *ifname, const char *feature, bool *ret)
+{
+	return feature_ask(ifname, feature, ACTIVE, ret);
 }
 
 int ethtool_feature_wanted(const char *ifname, const char *feature, bool *ret)
 {
-	uint32_t bit, words;
-	int err = feature_bit(ifname, feature, &bit, &words);
+	return feature_ask(ifname, feature, WANTED, ret);
+}
 
-	return err ? err : feature_read(ifname, bit, words, true, ret);
+int ethtool_feature_available(const char *ifname, const char *feature, bool *ret)
+{
+	return feature_ask(ifname, feature, AVAILABLE, ret);
 }
 
 int ethtool_feature_set(const char *ifname, const char *feature, bool on)
@@ -159,12 +170,12 @@ int ethtool_feature_set(const char *ifname, const char *feature, bool on)
 
 	err = feature_bit(ifname, feature, &bit, &words);
 	if (!err)
-		err = feature_read(ifname, bit, words, false, &active);
+		err = feature_read(ifname, bit, words, ACTIVE, &active);
 	if (err || active == on)
 		return err;
 	err = feature_write(ifname, bit, words, on);
 	if (!err)
-		err = feature_read(ifname, bit, words, false, &active);
+		err = feature_read(ifname, bit, words, ACTIVE, &active);
 	if (err)
 		return err;
 	return active == on ? 0 : -EOPNOTSUPP;

@@ -23,6 +23,8 @@ int ethtool_driver(const char *ifname, char *buf, size_t len);
 int ethtool_feature_get(const char *ifname, const char *feature, bool *ret);
 /* What was last asked for, even if it cannot be had at the moment. */
 int ethtool_feature_wanted(const char *ifname, const char *feature, bool *ret);
+/* Whether the device could have it at all, now. */
+int ethtool_feature_available(const char *ifname, const char *feature, bool *ret);
 /* Success means that the feature is now as asked, not only that the kernel took the wish. */
 int ethtool_feature_set(const char *ifname, const char *feature, bool on);
 

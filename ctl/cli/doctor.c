@@ -66,6 +66,7 @@ static void check_config(struct doctor *d, const struct config *c)
 					 .name = c->uplinks[i].device,
 					 .tags = c->uplinks[i].vlan,
 					 .generic = c->uplinks[i].xdp_mode == XDP_MODE_GENERIC,
+					 .hook = c->uplinks[i].hook,
 				 });
 	for (unsigned int i = 0; i < c->n_vports; i++)
 		doctor_device(d, &(struct doctor_device){
@@ -73,6 +74,7 @@ static void check_config(struct doctor *d, const struct config *c)
 					 .vport = true,
 					 .tags = c->vports[i].vlan[0],
 					 .generic = c->vports[i].xdp_mode == XDP_MODE_GENERIC,
+					 .hook = c->vports[i].hook,
 					 .guest_reached = c->vports[i].netns,
 				 });
 }

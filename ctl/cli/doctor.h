@@ -11,6 +11,8 @@
 
 #include <cjson/cJSON.h>
 
+#include <agent/config.h>
+
 enum doctor_level {
 	DOCTOR_OK,
 	DOCTOR_SLOW,			/* will work, but costs; the remedy makes it fast */
@@ -36,6 +38,7 @@ struct doctor_device {
 	bool vport;			/* a guest's, else an uplink */
 	bool tags;			/* VLAN tags on it mean something to Mirach */
 	bool generic;			/* the configuration asks for generic mode by name */
+	enum config_hook hook;		/* the configuration's wish */
 	bool guest_reached;		/* vport: the agent is given the guest's namespace */
 };
 

@@ -16,6 +16,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <agent/config_hook.h>
 #include <ctl/cli/view.h>
 #include <lib/ethtool.h>
 #include <lib/nl.h>
@@ -31,6 +32,7 @@ struct facts {
 	char driver[32];
 	uint64_t features;
 	bool features_known;
+	bool tcx;			/* the hook that the agent will choose, else XDP */
 };
 
 static bool is_driver(const struct facts *f, const char *name)
@@ -50,6 +52,26 @@ static void check_state(struct doctor *d, const struct facts *f)
 		doctor_add(d, DOCTOR_SLOW, f->name, view_fmt("ip link set dev %s nomaster", f->name),
 			   "is a port of a bridge or bond, which will no longer see the frames that "
 			   "Mirach takes");
+}
+
+/*
+ * The hook: by the agent's own rule. Only the guest's wish for TSO is not known
+ * here, without which `auto` gives a veth XDP; the sentence says so by its reason.
+ */
+static void predict_hook(struct doctor *d, struct facts *f)
+{
+	const struct hook_facts hook = {
+		.kind = f->link.kind,
+		.uplink = !f->device->vport,
+		.tags = f->device->vport && f->device->tags,
+		.generic = f->device->generic,
+		.vnet_hdr = f->link.vnet_hdr,
+	};
+	const char *why;
+
+	f->tcx = hook_choose(f->device->hook, &hook, &why) == HOOK_TCX;
+	doctor_add(d, DOCTOR_OK, f->name, NULL, "the hook will be %s: %s", f->tcx ? "tcx" : "xdp",
+		   why);
 }
 
 /* Native XDP. */
@@ -89,6 +111,8 @@ static void say_table(struct doctor *d, const struct facts *f)
 
 static void check_native(struct doctor *d, const struct facts *f)
 {
+	if (f->tcx)
+		return;
 	if (f->device->generic)
 		doctor_add(d, DOCTOR_SLOW, f->name, "xdp_mode: native",
 			   "driver %s, generic mode by name: every frame is copied first", f->driver);
@@ -131,10 +155,10 @@ static bool feature_on(const struct facts *f, const char *feature)
 
 static void check_offloads(struct doctor *d, const struct facts *f)
 {
-	if (feature_on(f, "rx-lro"))
+	if (feature_on(f, "rx-lro") && !f->tcx)
 		doctor_add(d, DOCTOR_REFUSED, f->name, view_fmt("ethtool -K %s lro off", f->name),
 			   "LRO is on: drivers refuse XDP, or frames arrive merged");
-	if (feature_on(f, "rx-gro-hw"))
+	if (feature_on(f, "rx-gro-hw") && !f->tcx)
 		doctor_add(d, DOCTOR_SLOW, f->name, view_fmt("ethtool -K %s rx-gro-hw off", f->name),
 			   "hardware GRO is on: frames arrive merged, or the driver turns it off "
 			   "with a break when a program is attached");
@@ -151,16 +175,21 @@ static void check_guest(struct doctor *d, const struct facts *f)
 {
 	if (!f->device->vport)
 		return;
-	if (is_driver(f, "veth") && !f->device->guest_reached)
+	if (is_driver(f, "veth") && !f->device->guest_reached && f->tcx)
+		doctor_add(d, DOCTOR_UNKNOWN, f->name,
+			   "give the vport its netns, or in the guest: ethtool -K DEVICE gro on",
+			   "the guest's end must run NAPI, or first packets of flows and those of "
+			   "XDP uplinks are lost");
+	else if (is_driver(f, "veth") && !f->device->guest_reached)
 		doctor_add(d, DOCTOR_UNKNOWN, f->name,
 			   "give the vport its netns, or in the guest: ethtool -K DEVICE "
 			   "tx-checksum-ip-generic off gro on",
 			   "the guest's end must finish checksums and run NAPI, or TCP and "
 			   "redirected frames are lost");
-	if (is_driver(f, "veth"))
+	if (is_driver(f, "veth") && !f->tcx)
 		doctor_add(d, DOCTOR_SLOW, f->name, NULL,
 			   "veth with XDP carries no TSO super-packets: the guest's stack segments");
-	if (is_driver(f, "tun") && f->link.vnet_hdr)
+	if (is_driver(f, "tun") && f->link.vnet_hdr && !f->tcx)
 		doctor_add(d, DOCTOR_REFUSED, f->name,
 			   "QEMU: -device virtio-net-pci,csum=off,gso=off,host_tso4=off,host_tso6=off,"
 			   "host_ufo=off", "the tap has a vnet header: its guest may send unfinished "
@@ -171,7 +200,7 @@ static void check_mtu(struct doctor *d, const struct facts *f)
 {
 	if (f->link.mtu <= ONE_PAGE_MTU)
 		return;
-	if (f->features_known && !(f->features & XDP_FEATURE_RX_SG) && !f->device->generic)
+	if (f->features_known && !(f->features & XDP_FEATURE_RX_SG) && !f->device->generic && !f->tcx)
 		doctor_add(d, DOCTOR_REFUSED, f->name,
 			   view_fmt("ip link set dev %s mtu %u", f->name, ONE_PAGE_MTU),
 			   "MTU %u is more than one buffer, and the driver has no multi-buffer XDP",
@@ -237,6 +266,7 @@ void doctor_device(struct doctor *d, const struct doctor_device *device)
 			   strerror(-err));
 		return;
 	}
+	predict_hook(d, &f);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		checks[i](d, &f);
 }

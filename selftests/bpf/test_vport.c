@@ -126,8 +126,9 @@ static int set_up(void **state)
 					 .gateway = ip("10.0.0.1") };
 	vports[0] = (struct config_vport){ .name = "web", .device = "veth-web", .n_addrs = 1,
 					   .addrs = { ip("10.0.0.11") }, .mac = { 2, 1 },
-					   .miss_rate = 7, .miss_burst = 3 };
-	vports[1] = (struct config_vport){ .name = "db", .device = "veth-db", .mac = { 2, 2 } };
+					   .miss_rate = 7, .miss_burst = 3, .hook = HOOK_XDP };
+	vports[1] = (struct config_vport){ .name = "db", .device = "veth-db", .mac = { 2, 2 },
+					   .hook = HOOK_XDP };
 	world.config = (struct config){
 		.underlay = { ip("192.0.2.1") }, .tunnel = TUNNEL_GENEVE, .tunnel_port = 6081,
 		.fabric_miss_rate = 50, .fabric_miss_burst = 5,
@@ -363,6 +364,37 @@ static void test_tap(void **state)
 	assert_true(exists(LINK_ "vport-web"));
 }
 
+/* The hook follows the device and the configuration; tags keep a port on XDP. */
+static void test_hook(void **state)
+{
+	(void)state;
+	sandbox_need();
+	sandbox_veth("veth-web", "peer");
+	vports[0].hook = HOOK_AUTO;
+	declare(1);
+	assert_true(is_ready());
+	assert_string_equal(see("web")->view.hook, "tcx");
+	assert_true(exists(LINK_ "vport-web+tcx"));
+	assert_false(exists(LINK_ "vport-web"));
+	assert_false(port(0)->flags & PORT_REDIRECT_PEER);
+	vports[0].vlan[0] = 7;
+	apply();
+	assert_string_equal(see("web")->view.hook, "xdp");
+	assert_false(exists(LINK_ "vport-web+tcx"));
+	assert_true(exists(LINK_ "vport-web"));
+	vports[0].vlan[0] = 0;
+	sh("ip netns add guest && ip link set peer netns guest name eth0 && "
+	   "ip -n guest link set eth0 up");
+	apply();
+	assert_string_equal(see("web")->view.hook, "tcx");
+	assert_true(port(0)->flags & PORT_REDIRECT_PEER);
+	sh("ip link set veth-web down");
+	assert_soon(&world, port(0)->flags & PORT_MUTED);
+	sh("ip link set veth-web up");
+	assert_soon(&world, !(port(0)->flags & PORT_MUTED));
+	sh("ip netns del guest");
+}
+
 static bool guest_has(const char *feature, const char *state)
 {
 	return !sh("ip netns exec guest ethtool -k eth0 2>/dev/null | grep -q '%s: %s'", feature,
@@ -390,6 +422,13 @@ static void test_guest(void **state)
 			assert_true(guest_has("tx-checksum-ip-generic", "off"));
 			assert_true(guest_has("generic-receive-offload", "on"));
 		}
+		vports[0].hook = HOOK_TCX;	/* what was taken for XDP is given back */
+		apply();
+		assert_true(guest_has("tx-checksum-ip-generic", "on"));
+		assert_true(guest_has("generic-receive-offload", "on"));
+		vports[0].hook = HOOK_XDP;
+		apply();
+		assert_true(guest_has("tx-checksum-ip-generic", "off"));
 		sandbox_veth_del("veth-web");
 		assert_soon(&world, is_absent());
 		sandbox_veth("veth-web", "peer");
@@ -525,6 +564,7 @@ int main(void)
 		WORLD_TEST(test_uplink),
 		WORLD_TEST(test_refused),
 		WORLD_TEST(test_generic_by_name),
+		WORLD_TEST(test_hook),
 		WORLD_TEST(test_no_ethernet),
 		WORLD_TEST(test_tap),
 		WORLD_TEST(test_guest),

@@ -105,6 +105,22 @@ static void test_taken_twice(void **state)
 	expect_reports(cases, COUNT(cases));
 }
 
+static void test_hooks(void **state)
+{
+	static const struct refused cases[] = {
+		{{.vports = "vports:\n- {name: a, network: red, device: d, mac: \"02:00:00:00:00:01\", "
+			"addresses: [10.0.0.2], vlan: 7, hook: tcx}\n"},
+		 "t:11: vports[0].hook: tcx and vlan exclude each other, tags are held beside the frame "
+		 "there; hook: xdp or auto is wanted"},
+		{{.vports = "vports:\n- {name: a, network: red, device: d, mac: \"02:00:00:00:00:01\", "
+			"addresses: [10.0.0.2], xdp_mode: generic, hook: tcx}\n"},
+		 "t:11: vports[0].xdp_mode: has a meaning only with hook: xdp"},
+	};
+
+	(void)state;
+	expect_reports(cases, COUNT(cases));
+}
+
 static void test_remotes(void **state)
 {
 	static const struct refused cases[] = {
@@ -162,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_subnets),
 		cmocka_unit_test(test_taken_twice),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_remotes),
 		cmocka_unit_test(test_encapsulation_and_samples),
 	};

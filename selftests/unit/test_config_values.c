@@ -228,7 +228,7 @@ static void test_vport_fields(void **state)
 		 "is wanted"},
 		{"vlan: [1, x]", "t:16: vports[0].vlan: \"x\", but a whole number from 1 to 4094 is "
 		 "wanted"},
-		{"hook: tcx", "t:16: vports[0].hook: \"tcx\", but auto or xdp is wanted"},
+		{"hook: tc", "t:16: vports[0].hook: \"tc\", but auto, xdp or tcx is wanted"},
 		{"xdp_mode: offload", "t:16: vports[0].xdp_mode: \"offload\", but native or generic is "
 		 "wanted"},
 		{"miss_rate: 0", "t:16: vports[0].miss_rate: \"0\", but a whole number from 1 to "

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include <agent/config_hook.h>
 #include <agent/neighbours.h>
 #include <agent/port_life.h>
 #include <agent/port_words.h>
@@ -286,6 +287,59 @@ static void test_problems(void **state)
 	assert_says(&f, "attached when it appears");
 }
 
+/* What XDP cannot do tcx can; what remains is the guest's NAPI. */
+static void test_tcx_problems(void **state)
+{
+	struct port_facts f = fine;
+	char buf[1024];
+
+	(void)state;
+	f.hook = DP_HOOK_TCX;
+	assert_says(&f, NULL);
+	f.unprepared = "no such namespace";
+	assert_says(&f, "no such namespace");
+	assert_null(strstr(port_problem(&f, buf, sizeof(buf)), "checksum"));
+	f.unprepared = NULL;
+	f.has_netns = false;
+	assert_says(&f, "gro on");
+	assert_null(strstr(port_problem(&f, buf, sizeof(buf)), "checksum"));
+	f.kind = "tun";
+	f.vnet_hdr = true;
+	assert_says(&f, NULL);
+}
+
+static const struct choice {
+	struct hook_facts facts;
+	enum config_hook wish, hook;
+	const char *why;
+} choices[] = {
+	{ { .kind = "veth" }, HOOK_AUTO, HOOK_TCX, "super-packets" },
+	{ { .kind = "veth", .plain_guest = true }, HOOK_AUTO, HOOK_XDP, "no TSO" },
+	{ { .kind = "veth", .tags = true }, HOOK_AUTO, HOOK_XDP, "tags" },
+	{ { .kind = "veth", .generic = true }, HOOK_AUTO, HOOK_XDP, "generic" },
+	{ { .kind = "tun", .vnet_hdr = true }, HOOK_AUTO, HOOK_TCX, "vnet header" },
+	{ { .kind = "tun" }, HOOK_AUTO, HOOK_XDP, "finished frames" },
+	{ { .kind = "" }, HOOK_AUTO, HOOK_XDP, "finished frames" },
+	{ { .kind = "", .uplink = true }, HOOK_AUTO, HOOK_XDP, "wire" },
+	{ { .kind = "veth", .uplink = true }, HOOK_AUTO, HOOK_XDP, "wire" },
+	{ { .kind = "veth", .uplink = true }, HOOK_TCX, HOOK_TCX, "configuration" },
+	{ { .kind = "veth" }, HOOK_XDP, HOOK_XDP, "configuration" },
+};
+
+static void test_choice(void **state)
+{
+	const char *why;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		const struct choice *c = &choices[i];
+
+		assert_int_equal(hook_choose(c->wish, &c->facts, &why), c->hook);
+		assert_non_null(strstr(why, c->why));
+	}
+}
+
 static void test_tap_problems(void **state)
 {
 	struct port_facts f = fine;
@@ -311,6 +365,12 @@ static void test_why(void **state)
 	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "native"));
 	f.hook = DP_HOOK_XDP_GENERIC;
 	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "by name"));
+	f.hook = DP_HOOK_TCX;
+	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "clsact"));
+	f.has_tcx = true;
+	assert_string_equal(port_why(&f, buf, sizeof(buf)), "tcx: so be it");
+	f.because = NULL;
+	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "not attached yet"));
 }
 
 /* Neighbours. */
@@ -392,6 +452,8 @@ int main(void)
 		LIFE_TEST(test_any_order),
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_tap_problems),
+		cmocka_unit_test(test_tcx_problems),
+		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_why),
 		cmocka_unit_test(test_neighbours),
 	};
