@@ -89,7 +89,7 @@ static int check_abi(const struct dp *dp, const struct abi_record *there,
 		return dp_other_set(dp->dir, e, "layout %u, this agent has layout %u", there->seq,
 				 wanted->seq);
 	if (there->n_flows != wanted->n_flows || there->n_buckets != wanted->n_buckets)
-		return dp_other_set(dp->dir, e, "made for %u flows, limits.flows is %u",
+		return dp_other_set(dp->dir, e, "made for %u flows with the reserve, limits.flows asks for %u",
 				 there->n_flows - 1, wanted->n_flows - 1);
 	return 0;
 }
@@ -300,7 +300,8 @@ int dp_open(const struct dp_options *o, struct dp **ret, struct error *e)
 	int err;
 
 	if (!o->n_flows || o->n_flows > FLOWS_MAX)
-		return error_set(e, -EINVAL, "%u flows are not 1 to %u", o->n_flows, FLOWS_MAX);
+		return error_set(e, -EINVAL, "limits.flows: a table of %u is not 1 to %u", o->n_flows,
+				 FLOWS_MAX);
 	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return error_set(e, -ENOMEM, "no memory for the datapath");
