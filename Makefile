@@ -46,7 +46,7 @@ demo: deps
 	@$(MAKE) --no-print-directory all && scripts/demo $(if $(KEEP),--keep)
 lint: deps
 	@scripts/lint
-docs:
+docs: all
 	@scripts/docs $(BUILD)/docs
 install: all
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/mirachd
