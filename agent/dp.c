@@ -244,8 +244,8 @@ static int init_grace(struct dp *dp, struct error *e)
  * no program can still see the old one: map_update_elem() calls
  * maybe_wait_bpf_programs(), and that synchronize_rcu(), for every successful
  * update, even of equal contents. It has been so since 4.20 and is kept as a
- * promise to user space; read in the sources of 6.1 and of the 6.x after it,
- * measured on 6.18.
+ * promise to user space, read in 6.x sources; on 6.1 and 6.18 a call takes as long
+ * as a grace period does.
  *
  * An RCU grace period is the right thing to wait for: our programs run in softirq
  * with bottom halves off (native XDP) or under rcu_read_lock() (generic XDP, tcx), both

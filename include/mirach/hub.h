@@ -5,11 +5,11 @@
  *   | hub_header (96 bytes)                                     | inner Ethernet frame ...
  *   | Ethernet | IPv4 | UDP | why, from whom, for which flow    |
  *
- * A punted frame carries everything its way back needs. The header begins as an
- * IPv4/UDP encapsulation, which is how the kernel is told about it: a
- * super-packet from a tcx port is segmented and its checksums are finished
- * behind such a header, so a coprocessor sees packets as they are on a wire. The
- * coprocessor returns the same bytes with `verdict` filled in, and the near end
+ * A punted frame carries everything its way back needs. The header looks like an
+ * IPv4/UDP packet, so that the kernel and tcpdump find nothing odd about it. In front of
+ * a super-packet from a tcx port it is a long link-layer header to the kernel,
+ * which repeats it before each segment and finishes the checksums behind it: a
+ * coprocessor sees packets as they are on a wire. The coprocessor returns the same bytes with `verdict` filled in, and the near end
  * of the hub resumes there. Only Mirach's programs write to a hub: its ends are
  * internal, and nobody else has them.
  */
