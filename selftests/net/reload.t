@@ -50,13 +50,11 @@ soon 5 gone_runs
 grep -v "$(ip4 red-3)/32" "$TMP/good.yaml" >"$TMP/a.yaml"
 before=$(dropped a red-1 no_route)
 ok "without red-3's IPv4 address: reloads" ctl a reload
-background b "$TMP/after" tcpdump -n -i up0 -Q in --immediate-mode 'udp dst port 4789'
-watcher=$!
-soon 5 grep -q 'listening on' "$TMP/after"
+capture b -i up0 -Q in 'udp dst port 4789'
 sleep 0.5
-end "$watcher" INT
+end_capture
 is "its flow stopped at once: packets to it on the underlay afterwards" \
-	"$(grep -c "$(ip4 red-3)" "$TMP/after" || true)" 0
+	"$(grep -c "$(ip4 red-3)" "$TMP/seen" || true)" 0
 number "they are dropped as no_route" "$(dropped a red-1 no_route)" -gt "$((before + 100))"
 ok "its IPv6 address is still reached" pings red-1 "$(ip6 red-3)"
 end "${STREAM[gone]}"

@@ -25,14 +25,11 @@ ok "before: red-1 reaches red-2" reaches red-1 red-2
 
 # arrives INSTANCE COMMAND...: how many UDP packets to port 9999 come in meanwhile.
 arrives() {
-	local i=$1 pid
+	local i=$1
 	shift
-	background "$i" "$TMP/seen" tcpdump -n -i eth0 -Q in --immediate-mode udp dst port 9999
-	pid=$!
-	soon 5 grep -q 'listening on' "$TMP/seen"
+	capture "$i" -i eth0 -Q in udp dst port 9999
 	"$@" >"$TMP/command" 2>&1 || diag "$(cat "$TMP/command")"
-	sleep 0.3
-	end "$pid" INT
+	end_capture
 	grep -c '9999: UDP' "$TMP/seen" || true
 }
 

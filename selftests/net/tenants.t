@@ -47,14 +47,11 @@ done
 
 # Ping one tenant, watch the other.
 seen_by() { # INSTANCE COMMAND...: packets of tenants' addresses that reach it meanwhile
-	local i=$1 pid
+	local i=$1
 	shift
-	background "$i" "$TMP/seen" tcpdump -n -i eth0 -Q in --immediate-mode icmp or icmp6 and not ip6 multicast
-	pid=$!
-	soon 5 grep -q 'listening on' "$TMP/seen"
+	capture "$i" -i eth0 -Q in icmp or icmp6 and not ip6 multicast
 	"$@" >"$TMP/command" 2>&1
-	sleep 0.2
-	end "$pid" INT
+	end_capture
 	grep -c 'echo request' "$TMP/seen" || true
 }
 is "blue-2 sees nothing of red's pings" "$(seen_by blue-2 pings red-1 "$(ip4 red-2)" 5)" 0

@@ -55,6 +55,7 @@ transfer() {
 # stream NAME FROM TO ADDRESS COUNT RATE: numbered UDP packets in the background.
 stream() {
 	background "$3" "$TMP/$1.recv" "$PYTHON" "$NET/stream.py" receive "$4" 7000 "$5"
+	# shellcheck disable=SC2034 # for scenarios that end a stream themselves
 	STREAM[$1]=$!
 	soon 5 grep -q listening "$TMP/$1.recv"
 	background "$2" "$TMP/$1.send" "$PYTHON" "$NET/stream.py" send "$4" 7000 "$5" "$6"
@@ -67,6 +68,25 @@ stream_result() {
 }
 
 stream_seen() { tail -n 1 "$TMP/$1.recv" | awk '/so far/ { print $3; seen = 1 } END { if (!seen) print 0 }'; }
+
+# capture NAMESPACE ARGUMENT...: tcpdump, into $TMP/seen, until end_capture.
+capture() {
+	local ns=$1
+	shift
+	background "$ns" "$TMP/seen" tcpdump -l -n --immediate-mode "$@"
+	CAPTURE=$!
+	soon 5 grep -q 'listening on' "$TMP/seen"
+}
+
+# Lets a busy machine catch up first: nothing new for a while.
+end_capture() {
+	local size=''
+	until [[ $size == "$(stat -c %s "$TMP/seen")" ]]; do
+		size=$(stat -c %s "$TMP/seen")
+		sleep 0.3
+	done
+	end "$CAPTURE" INT
+}
 
 # ---- counters --------------------------------------------------------------
 

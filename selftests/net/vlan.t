@@ -35,14 +35,11 @@ sends() {
 
 # sees TO COMMAND...: the frames to UDP port 9999 that arrive meanwhile, "count tags".
 sees() {
-	local to=$1 pid
+	local to=$1
 	shift
-	background "$to" "$TMP/seen" tcpdump -e -n -i eth0 -Q in --immediate-mode
-	pid=$!
-	soon 5 grep -q 'listening on' "$TMP/seen"
+	capture "$to" -e -i eth0 -Q in
 	"$@" >"$TMP/command" 2>&1 || diag "$(cat "$TMP/command")"
-	sleep 0.3
-	end "$pid" INT
+	end_capture
 	awk '/9999: / {
 		tags = ""
 		for (i = 1; i < NF; i++)
