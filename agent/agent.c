@@ -20,74 +20,13 @@
 #include <systemd/sd-daemon.h>
 
 #include <agent/admin.h>
+#include <agent/change.h>
 #include <agent/instance.h>
 #include <lib/clock.h>
 #include <lib/log.h>
 
 #define SETTLE_MAX_MS 3000		/* how long the first policy waits for the underlay */
 #define SETTLE_POLL_MS 50
-
-/* What a configuration was bound to: slots and ids in the order of its arrays. */
-struct bindings {
-	uint32_t uplink_slots[CONFIG_UPLINKS_MAX];
-	uint32_t *vport_slots, *vport_nexthops, *remote_nexthops;
-};
-
-/* Binding: ports and next hops first, the policy that names them after. */
-
-static int bindings_init(struct bindings *b, const struct config *config)
-{
-	*b = (struct bindings){};
-	b->vport_slots = calloc(config->n_vports + 1, sizeof(uint32_t));
-	b->vport_nexthops = calloc(config->n_vports + 1, sizeof(uint32_t));
-	b->remote_nexthops = calloc(config->n_remotes + 1, sizeof(uint32_t));
-	return b->vport_slots && b->vport_nexthops && b->remote_nexthops ? 0 : -ENOMEM;
-}
-
-static void bindings_done(struct bindings *b)
-{
-	free(b->vport_slots);
-	free(b->vport_nexthops);
-	free(b->remote_nexthops);
-}
-
-/* The underlay needs the uplinks' slots, so vports come first. */
-static int bind_config(struct agent *a, const struct config *config, struct bindings *b,
-		       struct error *e)
-{
-	int err = vports_apply(a->vports, config, b->uplink_slots, b->vport_slots,
-			       b->vport_nexthops, e);
-
-	if (err)
-		return err;
-	return underlay_apply(a->underlay, config, b->uplink_slots, b->remote_nexthops, e);
-}
-
-/* Two policies from the same bindings: the flow thread owns one, the other explains. */
-static int publish_policy(struct agent *a, const struct config *config, const struct bindings *b,
-			  struct error *e)
-{
-	const struct policy_bindings pb = {
-		.vport_slots = b->vport_slots,
-		.vport_nexthops = b->vport_nexthops,
-		.remote_nexthops = b->remote_nexthops,
-	};
-	struct policy *ours, *theirs;
-	int err;
-
-	err = policy_new(config, &pb, &ours);
-	if (err)
-		return error_set(e, err, "cannot compile the policy: %s", strerror(-err));
-	err = policy_new(config, &pb, &theirs);
-	if (err) {
-		policy_free(ours);
-		return error_set(e, err, "cannot compile the policy: %s", strerror(-err));
-	}
-	flow_thread_set_policy(a->flows, theirs, &a->n_changed);
-	policy_free(a->policy);
-	a->policy = ours;
-	return 0;
-}
 
 static void wake(evutil_socket_t fd, short what, void *arg)
 {
@@ -106,11 +45,11 @@ static int wait_settled(struct agent *a)
 			event_free(poll);
 		return -ENOMEM;
 	}
-	while (!underlay_settled(a->underlay) && clock_now_ns() < deadline &&
+	while (!change_resolved(a) && clock_now_ns() < deadline &&
 	       !event_base_got_break(a->base))
 		event_base_loop(a->base, EVLOOP_ONCE);
 	event_free(poll);
-	if (!underlay_settled(a->underlay))
+	if (!change_resolved(a))
 		log_warn("remote hosts not resolved yet, going on without them");
 	return 0;
 }
@@ -199,18 +138,14 @@ static int start_vports(struct agent *a, struct error *e)
 
 static int start_policy(struct agent *a, struct error *e)
 {
-	struct bindings b;
-	int err = bindings_init(&b, a->config);
+	struct change c;
+	int err = change_begin(&c, a, a->config, e);
 
-	if (err)
-		error_set(e, err, "out of memory");
-	if (!err)
-		err = bind_config(a, a->config, &b, e);
 	if (!err)
 		err = wait_settled(a);
 	if (!err)
-		err = publish_policy(a, a->config, &b, e);
-	bindings_done(&b);
+		err = change_finish(&c, a, e);
+	change_done(&c);
 	return err;
 }
 
@@ -319,21 +254,6 @@ static int check_unchanged(const struct config *old, const struct config *new, s
 	return 0;
 }
 
-static int make_true(struct agent *a, const struct config *config, struct error *e)
-{
-	struct bindings b;
-	int err = bindings_init(&b, config);
-
-	if (err)
-		error_set(e, err, "out of memory");
-	if (!err)
-		err = bind_config(a, config, &b, e);
-	if (!err)
-		err = publish_policy(a, config, &b, e);
-	bindings_done(&b);
-	return err;
-}
-
 static int reload(struct agent *a, struct error *e)
 {
 	struct config *config = NULL;
@@ -346,7 +266,7 @@ static int reload(struct agent *a, struct error *e)
 	err = check_unchanged(a->config, config, e);
 	if (err)
 		goto free_config;
-	err = make_true(a, config, e);
+	err = change_make(a, config, e);
 	if (err)
 		goto restore;
 	config_free(a->config);
@@ -355,7 +275,7 @@ static int reload(struct agent *a, struct error *e)
 	return 0;
 
 restore:
-	if (make_true(a, a->config, &undo))
+	if (change_make(a, a->config, &undo))
 		log_error("cannot go back to the old configuration either", "error", undo.text);
 free_config:
 	config_free(config);

@@ -7,9 +7,7 @@
  * agent_start() climbs this ladder, agent_stop() goes down it; nothing that the
  * fast path needs is undone on the way down. The flow thread's socket is there
  * before any vport is, so that the first misses wait for the policy instead of
- * being dropped. agent_reload() makes another configuration true: bindings
- * first, then the policy, so that no flow is compiled against a port that is not
- * there yet.
+ * being dropped. agent_reload() makes another configuration true, see change.h.
  */
 #pragma once
 

@@ -36,7 +36,6 @@ struct port_tools {
 struct vport {
 	uint32_t slot;
 	bool uplink;
-	bool declared;			/* the configuration under way names it */
 	enum config_hook wish;		/* as configured */
 	enum config_xdp_mode xdp_mode;	/* as configured */
 	enum dp_hook hook;		/* as decided when last attached */

@@ -39,6 +39,7 @@
 struct remote {
 	struct ip_addr addr;
 	uint32_t id;
+	bool leaving;			/* no configuration names it any more */
 	bool inherited;			/* an earlier agent's answer is in force until we know better */
 	struct resolver resolver;
 	char device[IF_NAMESIZE];	/* the route leaves by it */
@@ -279,6 +280,14 @@ static int by_address(const void *a, const void *b)
 		      sizeof(struct ip_addr));
 }
 
+static int by_address_then_leaving(const void *a, const void *b)
+{
+	const struct remote *x = a, *y = b;
+	int order = by_address(a, b);
+
+	return order ? order : x->leaving - y->leaving;
+}
+
 static struct remote *find_remote(struct remote *remotes, unsigned int n, const struct ip_addr *addr)
 {
 	const struct remote key = { .addr = *addr };
@@ -286,18 +295,23 @@ static struct remote *find_remote(struct remote *remotes, unsigned int n, const 
 	return n ? bsearch(&key, remotes, n, sizeof(key), by_address) : NULL;
 }
 
-/* The remote hosts that @config names, each once, sorted. */
-static int list_hosts(const struct config *config, struct remote **ret, unsigned int *ret_n)
+/* The remote hosts that @config names, and those known before, which leave; each once, sorted. */
+static int list_hosts(const struct underlay *u, const struct config *config, struct remote **ret,
+		      unsigned int *ret_n)
 {
-	struct remote *hosts = calloc(config->n_remotes + 1, sizeof(*hosts));
-	unsigned int i, n = 0;
+	unsigned int i, all = config->n_remotes + u->n_remotes, n = 0;
+	struct remote *hosts = calloc(all + 1, sizeof(*hosts));
 
 	if (!hosts)
 		return -ENOMEM;
 	for (i = 0; i < config->n_remotes; i++)
 		hosts[i].addr = config->remotes[i].host;
-	qsort(hosts, config->n_remotes, sizeof(*hosts), by_address);
-	for (i = 0; i < config->n_remotes; i++)
+	for (i = 0; i < u->n_remotes; i++) {
+		hosts[config->n_remotes + i].addr = u->remotes[i].addr;
+		hosts[config->n_remotes + i].leaving = true;
+	}
+	qsort(hosts, all, sizeof(*hosts), by_address_then_leaving);
+	for (i = 0; i < all; i++)
 		if (!n || by_address(&hosts[n - 1], &hosts[i]))
 			hosts[n++] = hosts[i];
 	*ret = hosts;
@@ -324,7 +338,10 @@ static int enter_hosts(struct underlay *u, struct remote *hosts, unsigned int n,
 		struct remote *old = find_remote(u->remotes, u->n_remotes, &hosts[i].addr);
 
 		if (old) {
+			bool leaving = hosts[i].leaving;
+
 			hosts[i] = *old;
+			hosts[i].leaving = leaving;
 			continue;
 		}
 		hosts[i].id = nexthops_claim_tunnel(&u->nexthops, &hosts[i].addr);
@@ -339,16 +356,18 @@ static int enter_hosts(struct underlay *u, struct remote *hosts, unsigned int n,
 	return 0;
 }
 
-static void leave_hosts(struct underlay *u, struct remote *hosts, unsigned int n)
+void underlay_forget(struct underlay *u)
 {
-	unsigned int i;
+	unsigned int i, n = 0;
 
-	for (i = 0; i < u->n_remotes; i++)
-		if (!find_remote(hosts, n, &u->remotes[i].addr))
+	for (i = 0; i < u->n_remotes; i++) {
+		if (u->remotes[i].leaving)
 			nexthops_release(&u->nexthops, u->remotes[i].id);
-	free(u->remotes);
-	u->remotes = hosts;
+		else
+			u->remotes[n++] = u->remotes[i];
+	}
 	u->n_remotes = n;
+	nexthops_sweep(&u->nexthops);
 }
 
 static void take_settings(struct underlay *u, const struct config *config, const uint32_t *slots)
@@ -397,7 +416,7 @@ int underlay_apply(struct underlay *u, const struct config *config, const uint32
 	unsigned int i, n;
 	int err;
 
-	err = list_hosts(config, &hosts, &n);
+	err = list_hosts(u, config, &hosts, &n);
 	if (err)
 		return error_set(e, err, "no memory for %u remotes", config->n_remotes);
 	err = enter_hosts(u, hosts, n, e);
@@ -405,10 +424,11 @@ int underlay_apply(struct underlay *u, const struct config *config, const uint32
 		free(hosts);
 		return err;
 	}
-	leave_hosts(u, hosts, n);
+	free(u->remotes);
+	u->remotes = hosts;
+	u->n_remotes = n;
 	take_settings(u, config, uplink_slots);
 	drop_stale_answers(u, clock_now_ns());
-	nexthops_sweep(&u->nexthops);
 	for (i = 0; i < config->n_remotes; i++)
 		ret_ids[i] = find_remote(u->remotes, n, &config->remotes[i].host)->id;
 	run(u);

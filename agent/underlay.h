@@ -29,12 +29,13 @@ void underlay_free(struct underlay *u);
 
 /*
  * Takes the uplinks (with the port slots of config.uplinks[i]), endpoints and
- * remote hosts of @config; allocates ids for new hosts, withdraws those that are
- * gone. @ret_ids: one id per config.remotes[i]. Unresolved hosts get
- * NEXTHOP_DOWN until they are resolved.
+ * remote hosts of @config; allocates ids for new hosts. @ret_ids: one id per
+ * config.remotes[i]. Unresolved hosts get NEXTHOP_DOWN until they are resolved.
+ * Hosts that are gone stay, for flows that go there still, until underlay_forget().
  */
 int underlay_apply(struct underlay *u, const struct config *config, const uint32_t *uplink_slots,
 		   uint32_t *ret_ids, struct error *e);
+void underlay_forget(struct underlay *u);
 /* Next hop ids for local vports come out of the same space. Idempotent by @port. 0 = none free. */
 uint32_t underlay_local_id(struct underlay *u, uint32_t port);
 /* What the next hop of local vport @port says. @mtu: largest IP packet its device takes. */

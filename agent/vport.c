@@ -2,9 +2,10 @@
 /*
  * vport.c - the set of ports: what is declared, who has which slot, whom news concern
  *
- * vports_apply() first names and numbers everything that the configuration
- * declares, which may fail and then changes nothing; then it removes, attaches
- * and writes, which may not fail as a whole: each port says by itself what is wrong.
+ * vports_apply() names and numbers everything that the configuration declares,
+ * which may fail and then changes nothing but uplinks; vports_settle() removes,
+ * attaches and writes, which may not fail as a whole: each port says by itself what
+ * is wrong. In between lie the next hops and the policy that name the new slots.
  *
  * A device that changes hands (a rename, another configuration) is let go by one
  * port before another takes it, hence two passes over the ports in settle().
@@ -34,6 +35,8 @@ struct vports {
 	struct ids slots;
 	struct vport **ports;		/* uplinks first, then vports, in the configuration's order */
 	unsigned int n_ports;
+	struct vport **next;		/* of the configuration under way; known ports are in both */
+	unsigned int n_next;
 };
 
 /* Settling. */
@@ -111,6 +114,33 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	arm(v);
 }
 
+static struct vport *find_port(const struct vports *v, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < v->n_ports; i++)
+		if (!strcmp(v->ports[i]->port.name, name))
+			return v->ports[i];
+	return NULL;
+}
+
+/* Takes back what enter_all() made. Slots that were inherited stay with their names in the map. */
+static void forget_next(struct vports *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < v->n_next && v->next[i]; i++) {
+		if (find_port(v, v->next[i]->port.name))
+			continue;
+		if (!dp_ports(v->tools.dp)[v->next[i]->slot].name[0])
+			ids_release(&v->slots, v->next[i]->slot, clock_now_ns());
+		port_free(v->next[i]);
+	}
+	free(v->next);
+	v->next = NULL;
+	v->n_next = 0;
+}
+
 /* Life. */
 
 static int adopt_slots(struct vports *v, struct error *e)
@@ -168,22 +198,13 @@ void vports_free(struct vports *v)
 	nl_free(v->tools.nl);
 	if (v->timer)
 		event_free(v->timer);
+	forget_next(v);
 	ids_done(&v->slots);
 	free_ports(v->ports, v->n_ports);
 	free(v);
 }
 
 /* Names and numbers. */
-
-static struct vport *find_port(const struct vports *v, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < v->n_ports; i++)
-		if (!strcmp(v->ports[i]->port.name, name))
-			return v->ports[i];
-	return NULL;
-}
 
 /* The slot that an earlier agent gave to the name, or 0. */
 static uint32_t find_slot(const struct vports *v, const char *name)
@@ -260,34 +281,55 @@ static int enter_all(struct vports *v, const struct config *config, struct vport
 	return err;
 }
 
-/* Takes back what enter_all() made. Slots that were inherited stay with their names in the map. */
-static void forget_new(struct vports *v, struct vport **ports, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n && ports[i]; i++) {
-		if (find_port(v, ports[i]->port.name))
-			continue;
-		if (!dp_ports(v->tools.dp)[ports[i]->slot].name[0])
-			ids_release(&v->slots, ports[i]->slot, clock_now_ns());
-		port_free(ports[i]);
-	}
-	free(ports);
-}
-
 /* Doing. */
 
-static int declare_all(struct vports *v, const struct config *config, struct error *e)
+static int declare_vports(struct vports *v, const struct config *config, struct error *e)
 {
 	unsigned int i;
 
-	for (i = 0; i < config->n_uplinks; i++)
-		port_declare_uplink(v->ports[i], &v->tools, config, i);
 	for (i = 0; i < config->n_vports; i++)
 		if (port_declare_vport(v->ports[config->n_uplinks + i], &v->tools, config, i))
 			return error_set(e, -ENOMEM, "no memory for vport %s",
 					 config->vports[i].name);
 	return 0;
+}
+
+static bool is_next(const struct vports *v, const struct vport *port)
+{
+	unsigned int i;
+
+	for (i = 0; i < v->n_next; i++)
+		if (v->next[i] == port)
+			return true;
+	return false;
+}
+
+/* A device that becomes an uplink is let go by whoever is not declared any more. */
+static void free_device(struct vports *v, const char *device)
+{
+	unsigned int i;
+
+	for (i = 0; i < v->n_ports; i++) {
+		struct vport *port = v->ports[i];
+
+		if (!strcmp(port->device, device) && !is_next(v, port))
+			port_remove(&v->tools, port->slot, port->port.name);
+	}
+}
+
+/* Next hops leave by uplinks, so these are made true before the rest. */
+static void settle_uplinks(struct vports *v, const struct config *config)
+{
+	uint64_t now = clock_now_ns();
+	unsigned int i;
+
+	for (i = 0; i < config->n_uplinks; i++) {
+		free_device(v, config->uplinks[i].device);
+		port_declare_uplink(v->next[i], &v->tools, config, i);
+		port_let_go(v->next[i], &v->tools, false, now);
+	}
+	for (i = 0; i < config->n_uplinks; i++)
+		port_settle(v->next[i], &v->tools, now);
 }
 
 static void remove_slot(struct vports *v, uint32_t slot)
@@ -306,15 +348,15 @@ static bool is_hub(const struct vports *v, uint32_t slot)
 	return kind == PORT_HUB || kind == PORT_HUB_FAR;
 }
 
-/* Every slot that @ports do not name goes, whoever filled it. */
-static void remove_undeclared(struct vports *v, struct vport **ports, unsigned int n)
+/* Every slot that the next ports do not name goes, whoever filled it; then they are the ports. */
+static void remove_undeclared(struct vports *v)
 {
 	bool keep[PORT_MAX] = {};
 	uint32_t slot;
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		keep[ports[i]->slot] = true;
+	for (i = 0; i < v->n_next; i++)
+		keep[v->next[i]->slot] = true;
 	for (slot = SLOT_FIRST; slot < PORT_MAX; slot++)
 		if (!keep[slot] && ids_taken(&v->slots, slot) && !is_hub(v, slot))
 			remove_slot(v, slot);
@@ -322,8 +364,10 @@ static void remove_undeclared(struct vports *v, struct vport **ports, unsigned i
 		if (!keep[v->ports[i]->slot])
 			port_free(v->ports[i]);
 	free(v->ports);
-	v->ports = ports;
-	v->n_ports = n;
+	v->ports = v->next;
+	v->n_ports = v->n_next;
+	v->next = NULL;
+	v->n_next = 0;
 }
 
 static int report(struct vports *v, const struct config *config, uint32_t *ret_uplink_slots,
@@ -332,9 +376,9 @@ static int report(struct vports *v, const struct config *config, uint32_t *ret_u
 	unsigned int i;
 
 	for (i = 0; i < config->n_uplinks; i++)
-		ret_uplink_slots[i] = v->ports[i]->slot;
+		ret_uplink_slots[i] = v->next[i]->slot;
 	for (i = 0; i < config->n_vports; i++) {
-		ret_vport_slots[i] = v->ports[config->n_uplinks + i]->slot;
+		ret_vport_slots[i] = v->next[config->n_uplinks + i]->slot;
 		ret_vport_nexthops[i] = underlay_local_id(v->tools.underlay, ret_vport_slots[i]);
 		if (!ret_vport_nexthops[i])
 			return error_set(e, -ENOSPC, "no next hop id is free for vport %s",
@@ -347,24 +391,35 @@ int vports_apply(struct vports *v, const struct config *config, uint32_t *ret_up
 		 uint32_t *ret_vport_slots, uint32_t *ret_vport_nexthops, struct error *e)
 {
 	unsigned int n = config->n_uplinks + config->n_vports;
-	struct vport **ports = calloc(n + 1, sizeof(*ports));
 	int err;
 
-	if (!ports)
+	forget_next(v);
+	v->next = calloc(n + 1, sizeof(*v->next));
+	if (!v->next)
 		return error_set(e, -ENOMEM, "no memory for %u ports", n);
-	err = enter_all(v, config, ports, e);
+	v->n_next = n;
+	err = enter_all(v, config, v->next, e);
+	if (!err)
+		err = report(v, config, ret_uplink_slots, ret_vport_slots, ret_vport_nexthops, e);
 	if (err) {
-		forget_new(v, ports, n);
+		forget_next(v);
 		return err;
 	}
-	remove_undeclared(v, ports, n);
-	err = report(v, config, ret_uplink_slots, ret_vport_slots, ret_vport_nexthops, e);
-	if (!err)
-		err = declare_all(v, config, e);
+	settle_uplinks(v, config);
+	return 0;
+}
+
+int vports_settle(struct vports *v, const struct config *config, const uint32_t *vport_slots,
+		  struct error *e)
+{
+	int err;
+
+	remove_undeclared(v);
+	err = declare_vports(v, config, e);
 	if (err)
 		return err;
 	settle(v, NULL);
-	return neighbours_sync(v->tools.dp, config, ret_vport_slots, e);
+	return neighbours_sync(v->tools.dp, config, vport_slots, e);
 }
 
 void vports_each(struct vports *v, void (*fn)(const struct vport_view *view, void *arg), void *arg)

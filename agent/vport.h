@@ -33,14 +33,21 @@ int vports_new(struct event_base *base, struct dp *dp, struct underlay *u, uint3
 void vports_free(struct vports *v);	/* leaves devices attached */
 
 /*
- * Makes the set of vports and uplinks that of @config: allocates slots, attaches
- * what is present, detaches and clears what is gone, writes neighbours (instances
- * and gateways). Keeps no pointer into @config. @ret_*: port slots and local next
- * hop ids for policy_bindings, config order. A device that is missing or refuses
- * is not an error of the call; its state says so.
+ * Names and numbers the vports and uplinks of @config: allocates slots and local
+ * next hops, and attaches the uplinks. @ret_*: port slots and local next hop ids for
+ * policy_bindings, config order. Vports stay what they are until vports_settle();
+ * an error changes nothing.
  */
 int vports_apply(struct vports *v, const struct config *config, uint32_t *ret_uplink_slots,
 		 uint32_t *ret_vport_slots, uint32_t *ret_vport_nexthops, struct error *e);
+/*
+ * Makes true what the last vports_apply() numbered: attaches what is present,
+ * detaches and clears what is gone, writes neighbours (instances and gateways).
+ * Keeps no pointer into @config. A device that is missing or refuses is not an
+ * error of the call; its state says so.
+ */
+int vports_settle(struct vports *v, const struct config *config, const uint32_t *vport_slots,
+		  struct error *e);
 
 struct vport_view {
 	const char *name, *device, *network;

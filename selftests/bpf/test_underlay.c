@@ -32,6 +32,7 @@ static void apply(unsigned int n, ...)
 	world.config.remotes = remotes;
 	world.config.n_remotes = n;
 	assert_ok(underlay_apply(world.underlay, &world.config, slots, ids, &e), &e);
+	underlay_forget(world.underlay);
 }
 
 static const struct nexthop *hop(unsigned int i)
@@ -337,6 +338,23 @@ static void test_restart(void **state)
 }
 
 /* A body that would leave by what is no uplink any more must not stay for a moment. */
+/* A flow may still go there until the policy has changed. */
+static void test_gone_host_serves_until_forgotten(void **state)
+{
+	const uint32_t slots[] = { SLOT };
+	struct error e = {};
+
+	(void)state;
+	sandbox_need();
+	apply(1, "192.0.2.2");
+	assert_soon(&world, resolved());
+	world.config.n_remotes = 0;
+	assert_ok(underlay_apply(world.underlay, &world.config, slots, NULL, &e), &e);
+	assert_true(resolved());
+	underlay_forget(world.underlay);
+	assert_true(is_down());
+}
+
 static void test_restart_with_another_uplink(void **state)
 {
 	const uint32_t slots[] = { SLOT + 1 };
@@ -391,6 +409,7 @@ int main(void)
 		WORLD_TEST(test_ids_belong_to_hosts),
 		WORLD_TEST(test_local),
 		WORLD_TEST(test_restart),
+		WORLD_TEST(test_gone_host_serves_until_forgotten),
 		WORLD_TEST(test_restart_with_another_uplink),
 	};
 

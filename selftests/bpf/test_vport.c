@@ -32,6 +32,8 @@ static void apply(void)
 
 	assert_ok(vports_apply(world.vports, &world.config, uplink_slots, slots, nexthops, &e), &e);
 	assert_ok(underlay_apply(world.underlay, &world.config, uplink_slots, none, &e), &e);
+	assert_ok(vports_settle(world.vports, &world.config, slots, &e), &e);
+	underlay_forget(world.underlay);
 }
 
 /* Declares the first @n vports and no uplink, and makes it so. */
