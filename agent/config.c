@@ -113,7 +113,7 @@ static int fill_defaults(struct config *c)
 /* Everything after the tree is there. */
 static int fill(struct config *c, const struct doc *doc, struct mistakes *m, struct error *e)
 {
-	struct reader r = {.config = c, .mistakes = m};
+	struct reader r = {.config = c, .mistakes = m, .lenient = m->origin};
 	int err;
 
 	read_config(&r, doc);
@@ -127,8 +127,8 @@ static int fill(struct config *c, const struct doc *doc, struct mistakes *m, str
 	return err ? error_set(e, err, "%s: no memory", c->path) : 0;
 }
 
-static int config_from_doc(const char *path, const struct doc *doc, struct config **ret,
-			   struct error *e)
+int config_build(const char *path, const struct doc *doc, const struct config_origin *origin,
+		 struct config **ret, struct error *e)
 {
 	struct config *c = config_new(path);
 	struct mistakes m;
@@ -137,6 +137,7 @@ static int config_from_doc(const char *path, const struct doc *doc, struct confi
 	if (!c)
 		return error_set(e, -ENOMEM, "%s: no memory", path);
 	mistakes_init(&m, path);
+	m.origin = origin;
 	err = fill(c, doc, &m, e);
 	mistakes_done(&m);
 	if (err)
@@ -153,7 +154,7 @@ int config_load(const char *path, struct config **ret, struct error *e)
 
 	if (err)
 		return err;
-	err = config_from_doc(path, doc, ret, e);
+	err = config_build(path, doc, NULL, ret, e);
 	doc_free(doc);
 	return err;
 }
@@ -166,7 +167,7 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 
 	if (err)
 		return err;
-	err = config_from_doc(name, doc, ret, e);
+	err = config_build(name, doc, NULL, ret, e);
 	doc_free(doc);
 	return err;
 }

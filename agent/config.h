@@ -19,7 +19,9 @@
 #include <lib/error.h>
 #include <mirach/nexthop.h>
 
-#define CONFIG_NAME_MAX 31		/* names of networks and vports: [a-z0-9]([-a-z0-9_.]*[a-z0-9])? */
+struct doc;
+
+#define CONFIG_NAME_MAX 47		/* names of networks and vports: [a-z0-9]([-a-z0-9_.]*[a-z0-9])? */
 #define CONFIG_UPLINKS_MAX 4
 #define CONFIG_VPORT_ADDRS_MAX 16
 
@@ -122,4 +124,17 @@ int config_load(const char *path, struct config **ret, struct error *e);
 /* The same from memory; @name stands in messages. For tests and the fuzzer. */
 int config_parse(const char *name, const char *text, size_t len, struct config **ret,
 		 struct error *e);
+
+/* Names the parts of a configuration that was put together: its trees are numbered in `line`. */
+struct config_origin {
+	const char *(*name)(int line, void *arg);	/* "vport/acme.web-1" */
+	void (*blame)(int line, void *arg);		/* a mistake was found there; NULL is allowed */
+	void *arg;
+};
+/*
+ * The same from a tree that others made from what a controller sent. Fields that the
+ * schema does not know are passed over: the controller may be newer than the agent.
+ */
+int config_build(const char *name, const struct doc *doc, const struct config_origin *origin,
+		 struct config **ret, struct error *e);
 void config_free(struct config *config);	/* NULL is allowed */

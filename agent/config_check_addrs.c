@@ -86,7 +86,7 @@ static int check_overlap(const struct config *c, struct mistakes *m, unsigned in
 {
 	const struct config_network *net = &c->networks[network];
 	const struct config_subnet **sorted, *wide = NULL;
-	char inner[IP_ADDR_STRLEN + 4], outer[IP_ADDR_STRLEN + 4];
+	char inner[IP_ADDR_STRLEN + 4], outer[IP_ADDR_STRLEN + 4], place[PLACE_LEN];
 	unsigned int n = 0;
 
 	sorted = reallocarray(NULL, net->n_subnets + 1, sizeof(*sorted));
@@ -104,10 +104,11 @@ static int check_overlap(const struct config *c, struct mistakes *m, unsigned in
 			wide = s;
 			continue;
 		}
-		mistakes_add(m, s->line, "networks[%u].subnets[%u].prefix: %s overlaps %s, line %d",
+		mistakes_add(m, s->line, "networks[%u].subnets[%u].prefix: %s overlaps %s, %s",
 			     network, (unsigned int)(s - net->subnets),
 			     ip_prefix_format(&s->prefix, inner, sizeof(inner)),
-			     ip_prefix_format(&wide->prefix, outer, sizeof(outer)), wide->line);
+			     ip_prefix_format(&wide->prefix, outer, sizeof(outer)),
+			     mistakes_place(m, wide->line, place));
 	}
 	free(sorted);
 	return 0;
@@ -236,14 +237,15 @@ static void report_twice(const struct config *c, struct mistakes *m, const struc
 			 const struct claim *again)
 {
 	char field[64], first_field[64], addr[IP_ADDR_STRLEN], prefix[IP_ADDR_STRLEN + 4];
+	char place[PLACE_LEN];
 	const char *name = c->networks[again->network].name;
 
-	mistakes_add(m, again->line, "%s: %s is held in network \"%s\" by %s, line %d",
+	mistakes_add(m, again->line, "%s: %s is held in network \"%s\" by %s, %s",
 		     claim_field(again, field, sizeof(field)),
 		     again->prefix.len == 128 ?
 		     ip_addr_format(&again->prefix.addr, addr, sizeof(addr)) :
 		     ip_prefix_format(&again->prefix, prefix, sizeof(prefix)), name ? name : "",
-		     claim_field(first, first_field, sizeof(first_field)), first->line);
+		     claim_field(first, first_field, sizeof(first_field)), mistakes_place(m, first->line, place));
 }
 
 static int check_claims(const struct config *c, struct mistakes *m)

@@ -47,20 +47,23 @@ static int by_value_then_line(const void *a, const void *b)
 
 static void report_taken(struct mistakes *m, struct taken *all, unsigned int n)
 {
+	char place[PLACE_LEN];
+
 	qsort(all, n, sizeof(*all), by_value_then_line);
 	for (unsigned int i = 1; i < n; i++) {
 		const struct taken *t = &all[i], *first = &all[i - 1];
 
 		if (by_value(first, t))
 			continue;
+		mistakes_place(m, first->line, place);
 		if (t->text)
-			mistakes_add(m, t->line, "%s[%u].%s: \"%s\" is taken by %s[%u], line %d",
+			mistakes_add(m, t->line, "%s[%u].%s: \"%s\" is taken by %s[%u], %s",
 				     t->list, t->index, t->member, t->text, first->list,
-				     first->index, first->line);
+				     first->index, place);
 		else
-			mistakes_add(m, t->line, "%s[%u].%s: %u is taken by %s[%u], line %d",
+			mistakes_add(m, t->line, "%s[%u].%s: %u is taken by %s[%u], %s",
 				     t->list, t->index, t->member, t->number, first->list,
-				     first->index, first->line);
+				     first->index, place);
 	}
 }
 

@@ -72,8 +72,15 @@ static size_t pack(struct error *e, size_t len, const struct mistakes *m,
 		   const struct mistake *one, size_t keep)
 {
 	size_t room = sizeof(e->text) - len - keep;
-	int n = snprintf(e->text + len, room, "%s%s:%d: %s", len ? "\n" : "", m->file, one->line,
-			 one->text);
+	const char *gap = len ? "\n" : "";
+	char place[PLACE_LEN];
+	int n;
+
+	if (m->origin)
+		n = snprintf(e->text + len, room, "%s%s: %s", gap,
+			     mistakes_place(m, one->line, place), one->text);
+	else
+		n = snprintf(e->text + len, room, "%s%s:%d: %s", gap, m->file, one->line, one->text);
 
 	if (n >= 0 && (size_t)n < room)
 		return len + n;
@@ -83,6 +90,21 @@ static size_t pack(struct error *e, size_t len, const struct mistakes *m,
 	return 0;
 }
 
+const char *mistakes_place(const struct mistakes *m, int line, char buf[PLACE_LEN])
+{
+	if (m->origin)
+		snprintf(buf, PLACE_LEN, "%s", m->origin->name(line, m->origin->arg));
+	else
+		snprintf(buf, PLACE_LEN, "line %d", line);
+	return buf;
+}
+
+static void blame(const struct mistakes *m)
+{
+	for (unsigned int i = 0; m->origin && m->origin->blame && i < m->n_kept; i++)
+		m->origin->blame(m->kept[i].line, m->origin->arg);
+}
+
 int mistakes_report(struct mistakes *m, struct error *e)
 {
 	unsigned int shown = 0;
@@ -90,6 +112,7 @@ int mistakes_report(struct mistakes *m, struct error *e)
 
 	if (!m->n)
 		return 0;
+	blame(m);
 	if (!e)
 		return -EINVAL;
 	sort_by_line(m);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include <agent/config.h>
 #include <lib/error.h>
 
 #define MISTAKES_KEPT 64		/* more are counted, not kept */
@@ -20,6 +21,7 @@ struct mistake {
 
 struct mistakes {
 	const char *file;
+	const struct config_origin *origin; /* NULL: lines are lines of the file */
 	struct mistake kept[MISTAKES_KEPT];
 	unsigned int n_kept;
 	unsigned int n;			/* found in all */
@@ -31,6 +33,9 @@ void mistakes_done(struct mistakes *m);
 bool mistakes_wanted(const struct mistakes *m);
 void mistakes_add(struct mistakes *m, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* "line 17", or the name of the part that has this number; in @buf. */
+#define PLACE_LEN 160
+const char *mistakes_place(const struct mistakes *m, int line, char buf[PLACE_LEN]);
 /* 0 if there are none, else -EINVAL and all of them in @e. */
 int mistakes_report(struct mistakes *m, struct error *e);
 

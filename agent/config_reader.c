@@ -142,7 +142,7 @@ void read_fields(struct reader *r, const struct doc *d, const struct field *fiel
 	for (const struct field *f = fields; f->name; f++)
 		read_field(r, d, f, base);
 	for (const struct doc *child = d->first; child; child = child->next) {
-		if (!field_find(fields, child->key))
+		if (!r->lenient && !field_find(fields, child->key))
 			unknown_field(r, child, fields);
 	}
 }

@@ -30,6 +30,7 @@
 struct reader {
 	struct config *config;
 	struct mistakes *mistakes;
+	bool lenient;			/* pass over fields that are not known */
 	int err;			/* -ENOMEM once memory ran out */
 	char where[160];		/* the field being read, "vports[3].mac" */
 	size_t where_len;

@@ -175,7 +175,7 @@ void read_name(struct reader *r, const struct doc *d, const struct field *f, voi
 	if (is_name(text))
 		store_text(r, out, text);
 	else
-		refuse(r, d, "a name of 1 to 31 characters a-z, 0-9, '-', '_', '.', "
+		refuse(r, d, "a name of 1 to 47 characters a-z, 0-9, '-', '_', '.', "
 			     "first and last a letter or digit,");
 }
 

@@ -16,7 +16,7 @@
 #define PORT_INDEX_BUCKETS 1024u
 #define PORT_BUCKET_SLOTS 8u
 #define PORT_NONE 0u
-#define PORT_NAME_LEN 48
+#define PORT_NAME_LEN 64
 
 enum port_kind {
 	PORT_FREE = 0,
@@ -57,7 +57,7 @@ struct port {
 	struct ip_addr underlay[2];		/* uplink: this host's tunnel endpoints, IPv4 then IPv6; zero = none */
 	struct ip_addr gateway[2];		/* vport: the virtual gateway's addresses, likewise */
 	char name[PORT_NAME_LEN];		/* NUL-terminated; a restarted agent finds its slots by it */
-	__u32 tail[9];				/* zero, up to 192 bytes */
+	__u32 tail[5];				/* zero, up to 192 bytes */
 };
 _Static_assert(sizeof(struct port) == 192, "port layout");
 

@@ -254,14 +254,14 @@ static void test_vport_values(void **state)
 {
 	static const struct refused cases[] = {
 		{{.vports = "vports:\n" VPORT("Web", "red", "d", "02:00:00:00:00:01", "[10.0.0.2]")},
-		 "t:11: vports[0].name: \"Web\", but a name of 1 to 31 characters a-z, 0-9, '-', '_', "
+		 "t:11: vports[0].name: \"Web\", but a name of 1 to 47 characters a-z, 0-9, '-', '_', "
 		 "'.', first and last a letter or digit, is wanted"},
 		{{.vports = "vports:\n" VPORT("a-", "red", "d", "02:00:00:00:00:01", "[10.0.0.2]")},
-		 "t:11: vports[0].name: \"a-\", but a name of 1 to 31 characters a-z, 0-9, '-', '_', "
+		 "t:11: vports[0].name: \"a-\", but a name of 1 to 47 characters a-z, 0-9, '-', '_', "
 		 "'.', first and last a letter or digit, is wanted"},
-		{{.vports = "vports:\n" VPORT("abcdefghijklmnopqrstuvwxyz012345", "red", "d",
+		{{.vports = "vports:\n" VPORT("abcdefghijklmnopqrstuvwxyz0123456789abcdefghijkl", "red", "d",
 					      "02:00:00:00:00:01", "[10.0.0.2]")},
-		 "t:11: vports[0].name: \"abcdefghijklmnopqrstuvwxyz012345\", but a name of 1 to 31 "
+		 "t:11: vports[0].name: \"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijkl\", but a name of 1 to 47 "
 		 "characters a-z, 0-9, '-', '_', '.', first and last a letter or digit, is wanted"},
 		{{.vports = "vports:\n" VPORT("a", "rde", "d", "02:00:00:00:00:01", "[10.0.0.2]")},
 		 "t:11: vports[0].network: no network is named \"rde\"; did you mean \"red\"?"},
