@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * object.c - one thing that a controller told this host
+ */
+#include <agent/object.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lib/doc_json.h>
+
+static const struct {
+	const char *prefix;
+	enum object_kind kind;
+} kinds[] = {
+	{ "host/", OBJECT_HOST },	{ "network/", OBJECT_NETWORK },
+	{ "vport/", OBJECT_VPORT },	{ "offload/", OBJECT_OFFLOAD },
+	{ "route/", OBJECT_ROUTE },	{ "endpoint/", OBJECT_ENDPOINT },
+};
+
+enum object_kind object_kind_of(const char *id)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strncmp(id, kinds[i].prefix, strlen(kinds[i].prefix)))
+			return kinds[i].kind;
+	return OBJECT_OTHER;
+}
+
+const char *object_name(const struct object *o)
+{
+	return strchr(o->id, '/') + 1;
+}
+
+/* kind/name, printable and without blanks: ids stand in logs and messages. */
+bool object_id_valid(const char *id)
+{
+	const char *slash = strchr(id, '/');
+
+	if (!slash || slash == id || !slash[1] || strlen(id) > OBJECT_ID_MAX)
+		return false;
+	for (; *id; id++)
+		if (*id <= ' ' || *id > '~' || *id == '"' || *id == '\\')
+			return false;
+	return true;
+}
+
+static bool is_digest(const char *v)
+{
+	return strlen(v) == OBJECT_V_LEN && strspn(v, "0123456789abcdef") == OBJECT_V_LEN;
+}
+
+/* The tree. */
+
+static int add_text(struct doc *doc, const char *key, const char *text)
+{
+	return doc_find(doc, key) ? 0 : doc_add(doc, key, doc_new_text(text));
+}
+
+static void rename_child(struct doc *doc, const char *from, const char *to)
+{
+	struct doc *child = (struct doc *)doc_find(doc, from);
+	char *key;
+
+	if (!child || doc_find(doc, to))
+		return;
+	key = strdup(to);
+	if (!key)
+		return;			/* then the schema misses it and says so */
+	free(child->key);
+	child->key = key;
+}
+
+/* Takes child @key out of @doc; NULL if there is none. */
+static struct doc *take_child(struct doc *doc, const char *key)
+{
+	struct doc **link = &doc->first, *child, *before = NULL;
+
+	for (; *link && strcmp((*link)->key, key); link = &(*link)->next)
+		before = *link;
+	child = *link;
+	if (!child)
+		return NULL;
+	*link = child->next;
+	if (doc->last == child)
+		doc->last = before;
+	child->next = NULL;
+	doc->n--;
+	return child;
+}
+
+static int shape(struct object *o)
+{
+	switch (o->kind) {
+	case OBJECT_HOST:
+		doc_free(take_child(o->doc, "name"));	/* the agent knows its own */
+		o->encapsulation = take_child(o->doc, "encapsulation");
+		return 0;
+	case OBJECT_NETWORK:
+	case OBJECT_VPORT:
+		return add_text(o->doc, "name", object_name(o));
+	case OBJECT_OFFLOAD:
+		rename_child(o->doc, "address", "prefix");
+		return 0;
+	case OBJECT_ROUTE:
+	case OBJECT_ENDPOINT:
+	case OBJECT_OTHER:
+		return 0;
+	}
+	return 0;
+}
+
+static int fill(struct object *o, const cJSON *spec, struct error *e)
+{
+	int err = 0;
+
+	o->spec = cJSON_PrintUnformatted(spec);
+	if (!o->spec)
+		err = -ENOMEM;
+	if (!err && o->kind < OBJECT_ENDPOINT)
+		err = doc_from_json(spec, &o->doc);
+	if (!err && o->doc)
+		err = shape(o);
+	if (err == -EBADMSG)
+		return error_set(e, err, "%s: a field is given twice", o->id);
+	if (err == -EFBIG)
+		return error_set(e, -EBADMSG, "%s: nested too deeply", o->id);
+	return err ? error_set(e, err, "%s: no memory", o->id) : 0;
+}
+
+static const char *text_of(const cJSON *json, const char *field)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, field);
+
+	return cJSON_IsString(v) ? v->valuestring : NULL;
+}
+
+int object_new(const cJSON *json, struct object **ret, struct error *e)
+{
+	const cJSON *spec = cJSON_GetObjectItemCaseSensitive(json, "spec");
+	const char *id = text_of(json, "id"), *v = text_of(json, "v");
+	struct object *o;
+	int err;
+
+	if (!id || !object_id_valid(id))
+		return error_set(e, -EBADMSG, "an object has no proper id");
+	if (!v || !is_digest(v))
+		return error_set(e, -EBADMSG, "%s: v is not 32 hex digits", id);
+	if (!cJSON_IsObject(spec))
+		return error_set(e, -EBADMSG, "%s: spec is not an object", id);
+	o = calloc(1, sizeof(*o) + strlen(id) + 1);
+	if (!o)
+		return error_set(e, -ENOMEM, "%s: no memory", id);
+	strcpy(o->id, id);
+	strcpy(o->v, v);
+	o->kind = object_kind_of(id);
+	err = fill(o, spec, e);
+	if (err)
+		object_free(o);
+	else
+		*ret = o;
+	return err;
+}
+
+void object_free(struct object *o)
+{
+	if (!o)
+		return;
+	free(o->spec);
+	doc_free(o->doc);
+	doc_free(o->encapsulation);
+	free(o);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * object.h - one thing that a controller told this host, and what the agent makes of it
+ *
+ *	{"id": "vport/acme.web-1", "v": "<32 hex digits>", "spec": {...}}
+ *
+ * The id begins with the kind. `v` is the controller's digest of the spec and opaque
+ * here. The spec is kept as text for the checkpoint, and, unless it is an endpoint, as a
+ * tree for the schema of the configuration, with the names that this uses:
+ *
+ *	host/self                     host, encapsulation
+ *	network/<name>                networks[], with its name
+ *	vport/<name>                  vports[], with its name
+ *	offload/<network>/<address>   remotes[], the address as prefix
+ *	route/<network>/<prefix>      remotes[]
+ *	endpoint/<network>/<address>  a row of the endpoint table, no part of the configuration
+ *
+ * Objects of kinds from the future are kept, counted and otherwise left alone.
+ * Immutable once made. Pure.
+ *
+ * See also: state_config.h (objects to a configuration), docs/protocol.md.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include <lib/addr.h>
+#include <lib/doc.h>
+#include <lib/error.h>
+
+#define OBJECT_ID_MAX 159
+#define OBJECT_V_LEN 32			/* hex digits */
+
+enum object_kind {
+	OBJECT_HOST,
+	OBJECT_NETWORK,
+	OBJECT_VPORT,
+	OBJECT_OFFLOAD,
+	OBJECT_ROUTE,
+	OBJECT_ENDPOINT,
+	OBJECT_OTHER,			/* not known to this agent */
+};
+
+struct object {
+	enum object_kind kind;
+	char v[OBJECT_V_LEN + 1];
+	char *spec;			/* JSON text */
+	struct doc *doc;		/* as the schema wants it; NULL: endpoints, kinds not known */
+	struct doc *encapsulation;	/* host/self only; NULL: not said */
+	char id[];
+};
+
+/* -EBADMSG: not an object; @e names the id as far as there is one. -ENOMEM. */
+int object_new(const cJSON *json, struct object **ret, struct error *e);
+void object_free(struct object *o);	/* NULL is allowed */
+
+bool object_id_valid(const char *id);
+enum object_kind object_kind_of(const char *id);
+/* What the id says behind its kind: "acme.web-1". */
+const char *object_name(const struct object *o);
