@@ -21,6 +21,7 @@ LIB := $(call objs,lib/*.c)
 AGENT := $(filter-out %/main.o,$(call objs,agent/*.c agent/*/*.c))
 PURE := $(filter $(BUILD)/agent/config%.o $(BUILD)/agent/template.o,$(AGENT))	# what mirachctl shares with the agent
 CLI := $(filter-out %/main.o,$(call objs,ctl/cli/*.c))
+CONTROLLER := $(filter-out %/main.o,$(call objs,ctl/controller/*.c))
 SHARED := $(call objs,agent/config*.c agent/template.c)# pure parts of the agent that mirachctl uses, too
 BPF := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/mirach_%.bpf.o,$(wildcard bpf/*.bpf.c))
 SKELS := $(BPF:$(BUILD)/bpf/%.bpf.o=$(BUILD)/gen/%.skel.h)
@@ -59,7 +60,7 @@ $(BUILD)/mirachd: $(BUILD)/agent/main.o $(AGENT) $(LIB)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/mirachctl: $(BUILD)/ctl/cli/main.o $(CLI) $(SHARED) $(LIB)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(BUILD)/selftests/unit/%: $(BUILD)/selftests/unit/%.o $(AGENT) $(CLI) $(LIB)
+$(BUILD)/selftests/unit/%: $(BUILD)/selftests/unit/%.o $(AGENT) $(CLI) $(CONTROLLER) $(LIB)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

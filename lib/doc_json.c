@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * doc_json.c - trees made from JSON values
+ * doc_json.c - trees made from JSON values, and back
  */
 #include <lib/doc_json.h>
 
@@ -127,4 +127,62 @@ static int from_json(const cJSON *json, unsigned int depth, struct doc **ret)
 int doc_from_json(const cJSON *json, struct doc **ret)
 {
 	return from_json(json, 0, ret);
+}
+
+enum doc_scalar doc_scalar_kind(const struct doc *scalar)
+{
+	const char *text = scalar->text;
+	char *end;
+
+	if (scalar->quoted)
+		return DOC_TEXT;
+	if (!strcmp(text, "true") || !strcmp(text, "false"))
+		return DOC_BOOL;
+	if (!strchr("+-.0123456789", text[0]))
+		return DOC_TEXT;
+	strtod(text, &end);
+	return end > text && !*end ? DOC_NUMBER : DOC_TEXT;
+}
+
+static cJSON *scalar_json(const struct doc *doc)
+{
+	switch (doc_scalar_kind(doc)) {
+	case DOC_BOOL:
+		return cJSON_CreateBool(!strcmp(doc->text, "true"));
+	case DOC_NUMBER:
+		return cJSON_CreateNumber(strtod(doc->text, NULL));
+	default:
+		return cJSON_CreateString(doc->text);
+	}
+}
+
+static cJSON *container_json(const struct doc *doc)
+{
+	cJSON *json = doc->kind == DOC_MAP ? cJSON_CreateObject() : cJSON_CreateArray();
+
+	for (const struct doc *child = doc->first; child; child = child->next) {
+		cJSON *item = doc_to_json(child);
+
+		if (!item) {
+			cJSON_Delete(json);
+			return NULL;
+		}
+		if (doc->kind == DOC_MAP)
+			cJSON_AddItemToObject(json, child->key, item);
+		else
+			cJSON_AddItemToArray(json, item);
+	}
+	return json;
+}
+
+cJSON *doc_to_json(const struct doc *doc)
+{
+	switch (doc->kind) {
+	case DOC_NULL:
+		return cJSON_CreateNull();
+	case DOC_SCALAR:
+		return scalar_json(doc);
+	default:
+		return container_json(doc);
+	}
 }

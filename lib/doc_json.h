@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * doc_json.h - trees made from JSON values, and put together by hand
+ * doc_json.h - trees made from JSON values and back, and put together by hand
  *
  * What a controller sends is JSON that has been parsed already. These make it a
  * tree as doc.h's reader would have, so that one schema reads files and messages.
@@ -22,3 +22,12 @@ struct doc *doc_new_text(const char *text);
 int doc_add(struct doc *parent, const char *key, struct doc *child);
 
 void doc_set_line(struct doc *doc, int line);	/* of the whole tree */
+
+/*
+ * YAML has no types of its own here: a scalar without quotes that reads as a number
+ * or as true or false is one, everything else is text.
+ */
+enum doc_scalar { DOC_TEXT, DOC_NUMBER, DOC_BOOL };
+enum doc_scalar doc_scalar_kind(const struct doc *scalar);
+/* NULL: no memory. The caller deletes it. */
+cJSON *doc_to_json(const struct doc *doc);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include <ctl/cli/client.h>
-#include <ctl/cli/suggest.h>
+#include <lib/suggest.h>
 #include <ctl/cli/view.h>
 
 #define COMMANDS_MAX 64

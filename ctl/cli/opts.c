@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <ctl/cli/suggest.h>
+#include <lib/suggest.h>
 
 static unsigned int spec_len(const struct opt *spec)
 {

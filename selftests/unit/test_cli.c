@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include <ctl/cli/opts.h>
-#include <ctl/cli/suggest.h>
+#include <lib/suggest.h>
 #include <ctl/cli/view.h>
 #include <selftests/unit/expect.h>
 

@@ -2,7 +2,7 @@
 /*
  * suggest.c - what somebody probably meant
  */
-#include <ctl/cli/suggest.h>
+#include <lib/suggest.h>
 
 #include <stddef.h>
 #include <string.h>
