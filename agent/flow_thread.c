@@ -53,7 +53,8 @@ struct flow_thread {
 	pthread_t thread;
 	struct miss_counts counts;
 	uint64_t batches;
-	struct iovec frames[XSK_BATCH];
+	struct frag_hold *hold;		/* fragments that wait for their first */
+	struct iovec frames[2 * XSK_BATCH + FRAG_HOLD_MAX];
 	struct flow_stats stats[CHUNK];
 };
 
@@ -80,10 +81,26 @@ static unsigned int n_welcome(const struct flow_thread *t)
 	return c.free >= XSK_BATCH || !c.retired ? XSK_BATCH : c.free;
 }
 
+static struct miss misses(struct flow_thread *t, uint64_t now_ns)
+{
+	return (struct miss){ t->table, t->policy, t->hold, now_ns, &t->counts };
+}
+
+/* Fragments whose first one did not come in time. */
+static void expire_fragments(struct flow_thread *t, uint64_t now_ns)
+{
+	struct miss m = misses(t, now_ns);
+	unsigned int n;
+
+	while ((n = miss_expire(&m, t->frames, XSK_BATCH)))
+		t->unsent = xsk_send(t->xsk, t->frames, n);
+}
+
 /* One batch. True if there was one. */
 static bool answer_misses(struct flow_thread *t)
 {
 	unsigned int n = n_welcome(t);
+	struct miss m;
 
 	if (!n && t->policy)
 		flow_grace_kick(t->grace);
@@ -92,7 +109,8 @@ static bool answer_misses(struct flow_thread *t)
 		t->unsent = xsk_kick(t->xsk);
 		return false;
 	}
-	miss_answer(t->table, t->policy, clock_now_ns(), t->frames, n, &t->counts);
+	m = misses(t, clock_now_ns());
+	n = miss_answer(&m, t->frames, n);
 	t->unsent = xsk_send(t->xsk, t->frames, n);
 	t->batches++;
 	ask_for_grace(t);
@@ -152,6 +170,7 @@ static void tick(struct flow_thread *t)
 		age_more(t, c.high);
 	if (c.retired)
 		flow_grace_kick(t->grace);
+	expire_fragments(t, clock_now_ns());
 }
 
 static void sleep_until_needed(struct flow_thread *t)
@@ -184,6 +203,7 @@ static void *run(void *arg)
 	}
 	while (answer_misses(t))
 		;
+	expire_fragments(t, UINT64_MAX);
 	return NULL;
 }
 
@@ -346,7 +366,8 @@ static int finish_adoption(struct flow_thread *t, struct error *e)
 	return 0;
 }
 
-static int open_table(struct flow_thread *t, struct error *e)
+/* The table, and beside it what holds at most a quarter of the socket's frames. */
+static int open_table(struct flow_thread *t, uint32_t n_frames, struct error *e)
 {
 	const struct abi_record *abi = dp_abi(t->dp);
 	struct flow_table_memory m = {
@@ -358,6 +379,8 @@ static int open_table(struct flow_thread *t, struct error *e)
 	};
 	int err = flow_table_new(&m, clock_now_ns(), &t->table);
 
+	if (!err)
+		err = frag_hold_new(abi->secret, n_frames / 4, &t->hold);
 	if (err)
 		return error_set(e, err, "flow table for %u flows: %s", m.n_flows, strerror(-err));
 	return dp_adopted(t->dp) ? finish_adoption(t, e) : 0;
@@ -394,6 +417,7 @@ static int start_threads(struct flow_thread *t, struct error *e)
 
 int flow_thread_new(const struct flow_thread_options *o, struct flow_thread **ret, struct error *e)
 {
+	uint32_t n_frames = o->n_frames ?: FRAMES_DEFAULT;
 	struct flow_thread *t = calloc(1, sizeof(*t));
 	int err;
 
@@ -411,11 +435,11 @@ int flow_thread_new(const struct flow_thread_options *o, struct flow_thread **re
 		free(t);
 		return error_set(e, err, "mailbox: %s", strerror(-err));
 	}
-	err = open_table(t, e);
+	err = open_table(t, n_frames, e);
 	if (!err)
 		err = open_timer(t, e);
 	if (!err)
-		err = xsk_new(o->far_device, o->n_frames ?: FRAMES_DEFAULT, &t->xsk, e);
+		err = xsk_new(o->far_device, n_frames, &t->xsk, e);
 	if (!err)
 		err = start_threads(t, e);
 	if (!err)
@@ -449,6 +473,7 @@ void flow_thread_free(struct flow_thread *t)
 	xsk_free(t->xsk);
 	if (t->timer >= 0)
 		close(t->timer);
+	frag_hold_free(t->hold);
 	flow_table_free(t->table);
 	policy_free(t->policy);
 	mailbox_done(&t->mailbox);

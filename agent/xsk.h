@@ -30,9 +30,12 @@ int xsk_new(const char *device, uint32_t n_frames, struct xsk **ret, struct erro
 void xsk_free(struct xsk *x);		/* NULL is allowed */
 int xsk_fd(const struct xsk *x);
 
-/* Takes up to @max frames; they are the caller's until xsk_send(). Returns how many. */
+/* Takes up to @max frames; they are the caller's until given to xsk_send(). Returns how many. */
 unsigned int xsk_receive(struct xsk *x, struct iovec *ret_frames, unsigned int max);
-/* Gives all frames of the last xsk_receive() back: sends them, discards those with iov_len 0. Returns as xsk_kick(). */
+/*
+ * Gives received frames back: sends them, discards those with iov_len 0. A frame may be
+ * kept for a later call; while it is, the kernel has one less. Returns as xsk_kick().
+ */
 unsigned int xsk_send(struct xsk *x, const struct iovec *frames, unsigned int n);
 /* Makes the kernel send what it has not taken yet. Returns how many frames still wait. */
 unsigned int xsk_kick(struct xsk *x);

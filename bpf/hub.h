@@ -33,7 +33,7 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 	if (hook_wire_len(pkt) > HUB_PACKET_MAX)
 		return DROP(TOO_BIG);
 	if (!miss_allowed(pkt, port))
-		return DROP(MISS_LIMIT);
+		return why == HUB_FRAGMENT ? DROP(FRAGMENT_LIMIT) : DROP(MISS_LIMIT);
 	if (hook_front(pkt, sizeof(*h)))
 		return DROP(NO_HEADROOM);
 	h = pkt->data;
@@ -54,6 +54,9 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 		.port = pkt->port,
 		.scope = pkt->key.scope,
 		.outer = pkt->key.outer,
+		.sport = pkt->key.sport,
+		.dport = pkt->key.dport,
+		.proto = pkt->key.proto,
 	};
 	if (pkt_redirect(pkt, port->hub) != VERDICT_OUT)
 		return DROP(NO_HUB);

@@ -44,15 +44,15 @@ static __always_inline struct flow *flow_find(struct pkt *pkt, __u64 digest)
 }
 
 /*
- * Fills in pkt->digest and the rest of pkt->key and looks for the packet's flow.
- * The key is left as the 5-tuple's. Returns NULL on a miss.
+ * Fills in pkt->digest and looks for a flow that needs no ports; @addrs is
+ * flow_digest_addrs() of the key. On a miss the key is left as the 5-tuple's.
  */
-static __always_inline struct flow *flow_lookup(struct pkt *pkt)
+static __always_inline struct flow *flow_lookup_3(struct pkt *pkt, __u64 addrs)
 {
 	struct flow_key *key = &pkt->key;
 	__be16 sport = key->sport, dport = key->dport;
-	__u64 addrs = flow_digest_addrs(key, flow_secret), digest3;
 	struct flow *flow;
+	__u64 digest3;
 
 	key->tuple = FLOW_TUPLE_5;
 	pkt->digest = flow_digest_finish(addrs, key, flow_secret);
@@ -68,5 +68,10 @@ static __always_inline struct flow *flow_lookup(struct pkt *pkt)
 	key->tuple = FLOW_TUPLE_5;
 	key->sport = sport;
 	key->dport = dport;
-	return flow_find(pkt, flow_digest_finish(addrs, key, flow_secret));
+	return 0;
+}
+
+static __always_inline struct flow *flow_lookup_5(struct pkt *pkt, __u64 addrs)
+{
+	return flow_find(pkt, flow_digest_finish(addrs, &pkt->key, flow_secret));
 }

@@ -14,6 +14,7 @@
 #include <bpf/decap.h>
 #include <bpf/encap.h>
 #include <bpf/exit.h>
+#include <bpf/fragment.h>
 #include <bpf/hook.h>
 #include <bpf/hub.h>
 #include <bpf/lookup.h>
@@ -22,22 +23,12 @@
 #include <bpf/too_big.h>
 #include <maps/nexthop.h>
 
-/* All ways through the parser continue as one. */
-static __always_inline void frame_forget(struct frame *f)
-{
-	__u64 *words = (__u64 *)f;
-
-	words[0] = forget(words[0]);
-	words[1] = forget(words[1]);
-}
-
 /* The inner frame into the cursor's key. A frame of several buffers must have its headers in the first. */
 static __always_inline int path_parse(struct pkt *pkt)
 {
 	__u32 first = pkt->end - pkt->data, len;
 	int reason = parse_frame(pkt->data, pkt->end, &pkt->key, &pkt->frame);
 
-	frame_forget(&pkt->frame);
 	if (!reason && pkt->frame.end <= first)
 		return CONTINUE;
 	len = hook_frame_len(pkt);
@@ -107,8 +98,17 @@ static __always_inline int path_act(struct pkt *pkt, const struct action *action
 
 static __always_inline int path_flow(struct pkt *pkt)
 {
-	struct flow *flow = flow_lookup(pkt);
+	__u64 addrs = flow_digest_addrs(&pkt->key, flow_secret);
+	struct flow *flow = flow_lookup_3(pkt, addrs);
+	int verdict;
 
+	if (!flow && pkt->frame.fragment) {
+		verdict = fragment_follow(pkt);
+		if (verdict)
+			return verdict == FRAGMENT_HOLD ? punt(pkt, HUB_FRAGMENT) : verdict;
+	}
+	if (!flow)
+		flow = flow_lookup_5(pkt, addrs);
 	return flow ? path_act(pkt, &flow->action) : punt(pkt, HUB_MISS);
 }
 
@@ -122,8 +122,10 @@ static __always_inline int path_resume(struct pkt *pkt, __u32 index, __u32 gen)
 
 	if (!flow || flow->action.gen != gen)
 		return path_flow(pkt);
+	if (pkt->why == HUB_FRAGMENT && flow->key.tuple == FLOW_TUPLE_5)
+		fragment_follow(pkt);
 	pkt->key.tuple = FLOW_TUPLE_5;
-	if (pkt->frame.fragment) {	/* as flow_lookup() has it: one path for all fragments */
+	if (pkt->frame.fragment) {	/* as flow_lookup_3() has it: one path for all fragments */
 		pkt->key.tuple = FLOW_TUPLE_3;
 		pkt->key.sport = 0;
 		pkt->key.dport = 0;

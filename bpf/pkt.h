@@ -40,6 +40,7 @@ struct pkt {
 	__u32 flow;			/* index into flows, once found */
 	__u8 outer_tos;			/* fabric: of the stripped outer header */
 	__u8 from_fabric;
+	__u8 why;			/* enum hub_why: it comes back from there; 0 = it is on its first way */
 };
 
 /* Copies @len bytes between two places clang knows no alignment of; @len is a constant. */

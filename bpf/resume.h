@@ -32,6 +32,7 @@ static __always_inline int resume(struct pkt *pkt, __u32 *ret_flow, __u32 *ret_g
 	pkt->key.scope = h->scope;
 	pkt->key.outer = h->outer;
 	pkt->outer_tos = h->outer_tos;
+	pkt->why = h->why;
 	pkt->from_fabric = h->scope & SCOPE_FABRIC ? 1 : 0;
 
 	pkt->books->out++;		/* the hub's own: handed on */

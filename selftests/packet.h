@@ -40,6 +40,7 @@ struct packet_spec {
 	uint8_t extensions[PACKET_EXTENSIONS_MAX]; /* IPv6: types of extension headers, in order */
 	unsigned int n_extensions;
 	uint16_t fragment;		/* IPv4 field, or the fragment extension's, host order */
+	uint16_t id;			/* of the datagram; default 0x1234 */
 };
 
 static inline struct ip_addr packet_addr(const char *text)
@@ -158,7 +159,7 @@ static inline size_t packet_build_ipv4(const struct packet_spec *s, uint8_t *l3)
 		.version_ihl = 0x40 | header_len / 4,
 		.tos = s->tos,
 		.total_len = wire16(len),
-		.id = wire16(0x1234),
+		.id = wire16(s->id ? s->id : 0x1234),
 		.fragment = wire16(s->fragment),
 		.ttl = s->ttl ? s->ttl : 64,
 		.proto = s->proto,
@@ -177,7 +178,8 @@ static inline size_t packet_build_ipv4(const struct packet_spec *s, uint8_t *l3)
 static inline size_t packet_build_extension(const struct packet_spec *s, uint8_t type, uint8_t next,
 					    uint8_t *ext)
 {
-	struct ipv6_fragment fragment = { .next = next, .offset = wire16(s->fragment), .id = 7 };
+	struct ipv6_fragment fragment = { .next = next, .offset = wire16(s->fragment),
+					  .id = wire32(s->id ? s->id : 0x1234) };
 
 	memset(ext, 0, 12);
 	ext[0] = next;

@@ -30,6 +30,7 @@
 
 enum hub_why {
 	HUB_MISS = 1,				/* no flow entry: compile one, then resume */
+	HUB_FRAGMENT = 2,			/* of a datagram with fragments that came before the first: hold, or release */
 };
 
 enum hub_verdict {
@@ -52,6 +53,8 @@ struct hub_header {
 	struct ip_addr outer;			/* flow_key.outer */
 	__u32 flow;				/* HUB_RESUME: index into flows */
 	__u32 gen;				/* HUB_RESUME: action.gen at that index */
-	__u32 pad[4];				/* zero */
+	__be16 sport, dport;			/* HUB_MISS: flow_key's, which a later fragment has from the first */
+	__u8 proto;				/* likewise */
+	__u8 pad[11];				/* zero */
 } MIRACH_PACKED MIRACH_ALIGNED(4);		/* no gap between Ethernet and IP, words aligned behind UDP */
 _Static_assert(sizeof(struct hub_header) == 96, "hub_header layout");

@@ -99,6 +99,8 @@ struct ipv6_fragment {
 	__be16 offset;				/* offset << 3 | reserved << 1 | M */
 	__be32 id;
 };
+#define IPV6_OFFSET_MASK 0xfff8u		/* in bytes as it stands */
+#define IPV6_MF 1u
 
 /* UDP; RFC 768. */
 struct udp_header {

@@ -294,6 +294,20 @@ static void clear_miss_limits(void)
 						     &i, &empty, 0), 0);
 }
 
+void fixture_forget_fragments(void)
+{
+	const struct bpf_map *map = fixture.skel->maps.fragments;
+	uint32_t n = bpf_map__max_entries(map);
+	void *none = calloc(n, bpf_map__value_size(map));
+	uint32_t *keys = malloc(n * sizeof(*keys));
+
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = i;
+	assert_int_equal(bpf_map_update_batch(bpf_map__fd(map), keys, none, &n, NULL), 0);
+	free(none);
+	free(keys);
+}
+
 int fixture_reset(void **state)
 {
 	const struct port hub = { .kind = PORT_HUB, .mtu = 3500 };
@@ -311,6 +325,7 @@ int fixture_reset(void **state)
 	fixture_underlay(&(struct underlay_shape){});
 	set_neighbours();
 	clear_miss_limits();
+	fixture_forget_fragments();
 	fixture_clear_books();
 	while (next_sample(&drained))
 		;

@@ -77,6 +77,8 @@ void fixture_policy(void);
 void fixture_port(uint32_t slot);
 void fixture_neighbour(uint32_t vni, struct ip_addr addr, const uint8_t *mac, bool router,
 		       uint32_t slot);
+/* As if all datagrams under way were long past. */
+void fixture_forget_fragments(void);
 void fixture_nexthop(uint32_t id, const struct nexthop_body *body);
 /* Address of host 192.0.2.@n, or 2001:db8::@n, whichever the underlay speaks. Valid until four more calls. */
 const char *fixture_host(unsigned int n);

@@ -198,6 +198,7 @@ static void test_every_inner_frame(void **state)
 		size_t len = frame_build(&frame_cases[i], inner, &l);
 		const struct shot *shot;
 
+		fixture_forget_fragments();
 		shot = fire_ingress(buf, packet_encapsulate(&outer, inner, len, buf));
 		if (frame_cases[i].reason)
 			assert_dropped(shot, frame_cases[i].reason);

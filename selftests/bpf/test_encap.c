@@ -334,6 +334,7 @@ static void test_entropy_of_fragments(void **state)
 	(void)state;
 	sandbox_need();
 	s.proto = PROTO_UDP;
+	s.payload = 40;
 	learn_vport(WEB_1, &s);
 	s.fragment = IPV4_MF;
 	first = entropy_of(fire_spec(WEB_1, &s));

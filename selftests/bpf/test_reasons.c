@@ -326,6 +326,47 @@ static const struct shot *nd_unknown(void)
 	return fire_spec(WEB_1, &spec);
 }
 
+/* Fragment @field of a UDP datagram for which no flow is known. */
+static const struct shot *fragment(uint16_t field, uint16_t payload)
+{
+	struct packet_spec spec = to_remote;
+
+	spec.fragment = field;
+	spec.payload = payload;
+	return fire_spec(WEB_1, &spec);
+}
+
+static const struct shot *fragment_tiny(void)
+{
+	struct packet_spec spec = to_remote;
+
+	spec.proto = PROTO_TCP;
+	spec.fragment = 1;
+	return fire_spec(WEB_1, &spec);
+}
+
+static const struct shot *fragment_form(void)
+{
+	return fragment(IPV4_MF | 1, 9);
+}
+
+static const struct shot *fragment_overlap(void)
+{
+	fragment(IPV4_MF, 24);		/* 32 bytes with the UDP header */
+	return fragment(IPV4_MF | 3, 16);
+}
+
+static const struct shot *fragment_limit(void)
+{
+	fixture.ports[WORLD_SLOT(WEB_1)].miss_burst = 0;
+	return fragment(IPV4_MF | 4, 16);
+}
+
+static const struct shot *fragment_timeout(void)
+{
+	return fire_resume(fragment(IPV4_MF | 4, 16), HUB_DROP, 0, 0, REASON_FRAGMENT_TIMEOUT);
+}
+
 /* --------------------------------------------------------------------------- the list */
 
 static const struct {
@@ -368,6 +409,11 @@ static const struct {
 	{ REASON_ARP_UNKNOWN, arp_unknown },
 	{ REASON_ND, nd },
 	{ REASON_ND_UNKNOWN, nd_unknown },
+	{ REASON_FRAGMENT_TINY, fragment_tiny },
+	{ REASON_FRAGMENT_FORM, fragment_form },
+	{ REASON_FRAGMENT_OVERLAP, fragment_overlap },
+	{ REASON_FRAGMENT_LIMIT, fragment_limit },
+	{ REASON_FRAGMENT_TIMEOUT, fragment_timeout },
 };
 
 static const struct listed {

@@ -44,6 +44,8 @@ static int is_parser_reason(int reason)
 	case REASON_IPV6_EXTENSIONS:
 	case REASON_L4_HEADER:
 	case REASON_IP_SOURCE:
+	case REASON_FRAGMENT_TINY:
+	case REASON_FRAGMENT_FORM:
 		return 1;
 	}
 	return 0;
@@ -106,6 +108,22 @@ static void check_ip(const struct answer *a, size_t size)
 		FUZZ_CHECK(a->key.sport == 0 && a->key.dport == 0);
 }
 
+/* A fragment that was accepted has a place, and one that leaves the transport header alone. */
+static void check_fragment(const struct answer *a, const uint8_t *data, size_t size)
+{
+	const struct frame *f = &a->frame;
+	uint8_t *frame = exact_copy(data, size);
+	struct fragment at = {};
+
+	FUZZ_CHECK(!frame_fragment(frame, frame + size, f, &at));
+	FUZZ_CHECK((f->fragment == FRAGMENT_FIRST) == !at.begin);
+	FUZZ_CHECK(f->fragment_at >= f->l3 && f->fragment_at < f->l4);
+	FUZZ_CHECK(at.begin < at.end && at.end <= 8192);
+	FUZZ_CHECK(at.is_last || at.len == 8u * (at.end - at.begin));
+	FUZZ_CHECK(!at.begin || a->key.proto != PROTO_TCP || at.begin * 8u >= sizeof(struct tcp_header));
+	free(frame);
+}
+
 /* The same answer from the headers alone: nothing behind them was looked at. */
 static void check_headers_suffice(const struct answer *a, const uint8_t *data, size_t size)
 {
@@ -127,6 +145,8 @@ static void check_parsed(const struct answer *a, const uint8_t *data, size_t siz
 		FUZZ_CHECK(a->key.proto == 0 && a->frame.l3 <= size);
 	else
 		check_ip(a, size);
+	if (a->frame.fragment)
+		check_fragment(a, data, size);
 	check_headers_suffice(a, data, size);
 }
 

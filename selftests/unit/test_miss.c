@@ -36,8 +36,9 @@ struct bench {
 	struct flow_table *table;
 	struct miss_counts counts;
 	uint8_t (*slots)[SLOT_BYTES];	/* BATCH frames, as in a UMEM */
-	struct iovec frames[BATCH];
-	unsigned int n;
+	struct iovec frames[2 * BATCH + FRAG_HOLD_MAX];
+	struct frag_hold *hold;
+	unsigned int n, n_back;		/* frames put in, and how many came back */
 };
 
 static void bench_init(struct bench *b, uint32_t n_flows)
@@ -54,10 +55,12 @@ static void bench_init(struct bench *b, uint32_t n_flows)
 	world_init(&b->world);
 	b->policy = world_policy(&b->world);
 	assert_int_equal(flow_table_new(&b->memory, 0, &b->table), 0);
+	assert_int_equal(frag_hold_new(secret, FRAG_HOLD_MAX, &b->hold), 0);
 }
 
 static void bench_done(struct bench *b)
 {
+	frag_hold_free(b->hold);
 	flow_table_free(b->table);
 	policy_free(b->policy);
 	free(b->memory.index);
@@ -97,7 +100,9 @@ static struct hub_header *put(struct bench *b, uint32_t scope, const char *outer
 
 static void answer(struct bench *b)
 {
-	miss_answer(b->table, b->policy, 1, b->frames, b->n, &b->counts);
+	struct miss m = { b->table, b->policy, b->hold, 1, &b->counts };
+
+	b->n_back = miss_answer(&m, b->frames, b->n);
 	b->n = 0;
 }
 
@@ -208,6 +213,104 @@ static void ports_make_flows_of_their_own(void **state)
 	assert_int_equal(hub[0]->flow, hub[1]->flow);
 	assert_int_not_equal(hub[0]->flow, hub[2]->flow);
 	assert_int_equal(b.counts.installed, 2);
+	bench_done(&b);
+}
+
+static struct hub_header *put_fragment(struct bench *b, struct packet_spec spec, uint8_t why)
+{
+	struct hub_header *hub = put(b, FROM_WEB, NULL, spec);
+
+	hub->why = why;
+	return hub;
+}
+
+/* Early fragments are kept out of the batch; the first brings them back, behind it and in order. */
+static void early_fragments_wait_for_the_first(void **state)
+{
+	struct packet_spec spec = web_to("10.0.0.12", 1000);
+	struct hub_header *second, *third, *first, *other;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 100);
+	policy_free(b.policy);
+	b.world.samples[0] = (struct config_sample){ .network = RED, .proto = PROTO_UDP,
+						     .port = 443, .rate = 10 };
+	b.world.config.n_samples = 1;
+	b.policy = world_policy(&b.world);
+	spec.proto = PROTO_UDP;
+	spec.payload = 40;
+	spec.fragment = 11;
+	third = put_fragment(&b, spec, HUB_FRAGMENT);
+	spec.fragment = IPV4_MF | 6;
+	second = put_fragment(&b, spec, HUB_FRAGMENT);
+	other = put(&b, FROM_WEB, NULL, web_to("10.0.0.12", 1));
+	answer(&b);
+	assert_int_equal(b.n_back, 1);
+	assert_ptr_equal(b.frames[0].iov_base, other);
+	assert_int_equal(second->verdict | third->verdict, HUB_PENDING);
+
+	b.n = 3;				/* leave the held frames where they are */
+	spec.fragment = IPV4_MF;
+	first = (void *)b.slots[b.n];
+	put_fragment(&b, spec, HUB_FRAGMENT);
+	b.frames[0] = b.frames[3];
+	b.n = 1;
+	answer(&b);
+	assert_int_equal(b.n_back, 3);
+	assert_ptr_equal(b.frames[0].iov_base, first);
+	assert_ptr_equal(b.frames[1].iov_base, second);
+	assert_ptr_equal(b.frames[2].iov_base, third);
+	assert_int_equal(resumed(&b, first, ACTION_FORWARD)->key.sport, wire16(1000));
+	assert_int_equal(second->flow, first->flow);
+	assert_int_equal(third->flow, first->flow);
+	resumed(&b, third, ACTION_FORWARD);
+	assert_int_equal(b.counts.misses, 4);
+	assert_int_equal(b.counts.resumed, 4);
+	bench_done(&b);
+}
+
+/* A policy without ports judges any fragment at once. */
+static void fragments_without_ports_do_not_wait(void **state)
+{
+	struct packet_spec spec = web_to("10.0.0.12", 1000);
+	struct hub_header *hub;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, 100);
+	spec.fragment = 11;
+	hub = put_fragment(&b, spec, HUB_FRAGMENT);
+	answer(&b);
+	assert_int_equal(b.n_back, 1);
+	assert_int_equal(resumed(&b, hub, ACTION_FORWARD)->key.tuple, FLOW_TUPLE_3);
+	bench_done(&b);
+}
+
+static void fragments_that_waited_in_vain(void **state)
+{
+	struct packet_spec spec = web_to("10.0.0.12", 1000);
+	struct hub_header *hub;
+	struct iovec late[4];
+	struct bench b;
+	struct miss m;
+
+	(void)state;
+	bench_init(&b, 100);
+	policy_free(b.policy);
+	b.world.samples[0] = (struct config_sample){ .network = RED, .port = 443, .rate = 10 };
+	b.world.config.n_samples = 1;
+	b.policy = world_policy(&b.world);
+	spec.fragment = 11;
+	hub = put_fragment(&b, spec, HUB_FRAGMENT);
+	answer(&b);
+	assert_int_equal(b.n_back, 0);
+	m = (struct miss){ b.table, b.policy, b.hold, FRAG_HOLD_NS, &b.counts };
+	assert_int_equal(miss_expire(&m, late, 4), 0);
+	m.now_ns++;				/* the batch came at 1 ns */
+	assert_int_equal(miss_expire(&m, late, 4), 1);
+	assert_ptr_equal(late[0].iov_base, hub);
+	dropped(hub, REASON_FRAGMENT_TIMEOUT);
 	bench_done(&b);
 }
 
@@ -383,6 +486,9 @@ int main(void)
 		cmocka_unit_test(one_miss_opens_a_flow),
 		cmocka_unit_test(repeats_resume_without_adding),
 		cmocka_unit_test(ports_make_flows_of_their_own),
+		cmocka_unit_test(early_fragments_wait_for_the_first),
+		cmocka_unit_test(fragments_without_ports_do_not_wait),
+		cmocka_unit_test(fragments_that_waited_in_vain),
 		cmocka_unit_test(forbidden_packets_become_flows),
 		cmocka_unit_test(the_fabric_is_a_scope_of_its_own),
 		cmocka_unit_test(what_the_parser_refuses_is_dropped),

@@ -97,6 +97,12 @@ static void test_case(void **state)
 		assert_key(&r, c, &l);
 }
 
+/* A transport header that is cut short. */
+static enum drop_reason l4_reason(const struct packet_spec *s)
+{
+	return frame_fragment_of(s) == FRAGMENT_FIRST ? REASON_FRAGMENT_TINY : REASON_L4_HEADER;
+}
+
 /* What is left of a good frame after @n bytes, by where the cut falls. */
 static enum drop_reason cut_reason(const struct packet_spec *s, const struct frame_layout *l, size_t n)
 {
@@ -107,7 +113,7 @@ static enum drop_reason cut_reason(const struct packet_spec *s, const struct fra
 	if (n < l->chain_end)
 		return REASON_IPV6_EXTENSIONS;
 	return packet_l4_header_len(s->proto) && n < l->l4_end && l->l4_end > l->l4 ?
-		REASON_L4_HEADER : REASON_NONE;
+		l4_reason(s) : REASON_NONE;
 }
 
 static void test_cut_at_every_byte(void **state)
@@ -135,6 +141,25 @@ static void claim_length(uint8_t *buf, const struct frame_layout *l, bool v4, ui
 	memcpy(buf + l->l3 + (v4 ? 2 : 4), &field, sizeof(field));
 }
 
+/* A good frame that claims @total bytes of IP, fewer than it has. */
+static enum drop_reason claim_reason(const struct packet_spec *s, const struct frame_layout *l,
+				     size_t total)
+{
+	struct ip_addr src = packet_addr(s->src);
+	bool more = s->fragment & (ip_addr_is_v4(&src) ? IPV4_MF : IPV6_MF);
+	bool first = frame_fragment_of(s) == FRAGMENT_FIRST;
+	size_t left = l->l3 + total - l->l4;
+
+	if (l->l3 + total < l->l4)
+		return first && l->l3 + total >= l->l4 - 8u ? REASON_FRAGMENT_TINY :
+							      REASON_IPV6_EXTENSIONS;
+	if (l->l3 + total < l->l4_end)
+		return l4_reason(s);
+	if (!frame_fragment_of(s))
+		return REASON_NONE;
+	return !left || (more && left & 7) ? REASON_FRAGMENT_FORM : REASON_NONE;
+}
+
 /* The IP header's word counts, not the frame's: what lies behind is padding. */
 static void test_every_claimed_length(void **state)
 {
@@ -154,11 +179,9 @@ static void test_every_claimed_length(void **state)
 
 			claim_length(buf, &l, v4, total);
 			r = parse(buf, len);
-			if (l.l3 + total < l.l4)
-				assert_int_equal(r.reason, REASON_IPV6_EXTENSIONS);
-			else if (l.l3 + total < l.l4_end)
-				assert_int_equal(r.reason, REASON_L4_HEADER);
-			else if (!r.reason)
+			if (claim_reason(s, &l, total) || !r.reason)
+				assert_int_equal(r.reason, claim_reason(s, &l, total));
+			if (!r.reason)
 				assert_int_equal(r.frame.end, l.l3 + total);
 		}
 	}
