@@ -27,6 +27,8 @@
 
 #include <agent/nexthops.h>
 #include <agent/path.h>
+#include <agent/pmtu.h>
+#include <agent/pmtu_watch.h>
 #include <agent/resolver.h>
 #include <agent/template.h>
 #include <lib/clock.h>
@@ -42,6 +44,7 @@ struct remote {
 	bool leaving;			/* no configuration names it any more */
 	bool inherited;			/* an earlier agent's answer is in force until we know better */
 	struct resolver resolver;
+	struct pmtu pmtu;		/* what routers on the way said */
 	char device[IF_NAMESIZE];	/* the route leaves by it */
 	char why[PATH_WHY_LEN];		/* what is wrong with the way; "" = nothing */
 	uint64_t changes;
@@ -50,6 +53,8 @@ struct remote {
 struct underlay {
 	struct paths paths;
 	struct nl_watch *watch;
+	struct pmtu_watch *pmtu_watch;
+	struct pmtu_tunnel pmtu_tunnel;	/* what our outer packets look like */
 	struct event *timer;
 	uint64_t not_before_ns;		/* next run */
 	struct nexthops nexthops;
@@ -57,6 +62,19 @@ struct underlay {
 	struct remote *remotes;		/* sorted by address */
 	unsigned int n_remotes;
 };
+
+static int by_address(const void *a, const void *b)
+{
+	return memcmp(&((const struct remote *)a)->addr, &((const struct remote *)b)->addr,
+		      sizeof(struct ip_addr));
+}
+
+static struct remote *find_remote(struct remote *remotes, unsigned int n, const struct ip_addr *addr)
+{
+	const struct remote key = { .addr = *addr };
+
+	return n ? bsearch(&key, remotes, n, sizeof(key), by_address) : NULL;
+}
 
 /* Words about it. */
 
@@ -133,6 +151,7 @@ static void refresh(struct underlay *u, struct remote *r, uint64_t now)
 	struct resolver_facts facts;
 
 	path_find(&u->paths, &r->addr, &facts, r->device, r->why);
+	facts.path.mtu = pmtu_limit(&r->pmtu, facts.path.mtu, now);
 	if (resolver_step(&r->resolver, &facts, now))
 		nl_neigh_use(u->paths.nl, facts.path.ifindex, &facts.path.hop);
 	publish(u, r);
@@ -143,6 +162,13 @@ static void refresh(struct underlay *u, struct remote *r, uint64_t now)
 
 /* When to run. */
 
+static uint64_t due_ns(const struct remote *r)
+{
+	uint64_t forget = r->pmtu.until_ns ?: UINT64_MAX;
+
+	return forget < r->resolver.due_ns ? forget : r->resolver.due_ns;
+}
+
 static void arm(struct underlay *u)
 {
 	uint64_t due = UINT64_MAX, now = clock_now_ns(), wait;
@@ -150,8 +176,8 @@ static void arm(struct underlay *u)
 	unsigned int i;
 
 	for (i = 0; i < u->n_remotes; i++)
-		if (u->remotes[i].resolver.due_ns < due)
-			due = u->remotes[i].resolver.due_ns;
+		if (due_ns(&u->remotes[i]) < due)
+			due = due_ns(&u->remotes[i]);
 	if (due == UINT64_MAX)
 		return;
 	if (due < u->not_before_ns)
@@ -168,7 +194,7 @@ static void run(struct underlay *u)
 
 	path_look(&u->paths);
 	for (i = 0; i < u->n_remotes; i++)
-		if (u->remotes[i].resolver.due_ns <= now)
+		if (due_ns(&u->remotes[i]) <= now)
 			refresh(u, &u->remotes[i], now);
 	cost = clock_now_ns() - now;
 	u->not_before_ns = now + cost + cost * RUN_GAP_FACTOR + RUN_GAP_MIN_MS * NS_PER_MS;
@@ -233,6 +259,26 @@ static void on_news(const struct nl_news *news, void *arg)
 		arm(u);
 }
 
+/* A router on the way dropped an outer packet: the next hop shrinks, and guests are told. */
+static void on_pmtu(const struct pmtu_report *report, void *arg)
+{
+	struct underlay *u = arg;
+	struct remote *r = find_remote(u->remotes, u->n_remotes, &report->remote);
+	uint32_t before;
+	char addr[IP_ADDR_STRLEN];
+
+	if (!r || !r->resolver.up)
+		return;
+	before = r->resolver.path.mtu;
+	if (!pmtu_learn(&r->pmtu, before, report->mtu, clock_now_ns()))
+		return;
+	log_info("the path has a smaller MTU", "remote",
+		 ip_addr_format(&r->addr, addr, sizeof(addr)), "mtu", log_fmt("%u", report->mtu),
+		 "before", log_fmt("%u", before));
+	r->resolver.due_ns = 0;
+	arm(u);
+}
+
 /* Life. */
 
 int underlay_new(struct event_base *base, struct dp *dp, struct underlay **ret, struct error *e)
@@ -251,6 +297,8 @@ int underlay_new(struct event_base *base, struct dp *dp, struct underlay **ret, 
 		err = nl_new(&u->paths.nl, e);
 	if (!err)
 		err = nl_watch_new(base, kinds, on_news, u, &u->watch, e);
+	if (!err)
+		err = pmtu_watch_new(base, &u->pmtu_tunnel, on_pmtu, u, &u->pmtu_watch, e);
 	if (err) {
 		underlay_free(u);
 		return err;
@@ -263,6 +311,7 @@ void underlay_free(struct underlay *u)
 {
 	if (!u)
 		return;
+	pmtu_watch_free(u->pmtu_watch);
 	nl_watch_free(u->watch);
 	nl_free(u->paths.nl);
 	nexthops_done(&u->nexthops);
@@ -274,25 +323,12 @@ void underlay_free(struct underlay *u)
 
 /* Configuration. */
 
-static int by_address(const void *a, const void *b)
-{
-	return memcmp(&((const struct remote *)a)->addr, &((const struct remote *)b)->addr,
-		      sizeof(struct ip_addr));
-}
-
 static int by_address_then_leaving(const void *a, const void *b)
 {
 	const struct remote *x = a, *y = b;
 	int order = by_address(a, b);
 
 	return order ? order : x->leaving - y->leaving;
-}
-
-static struct remote *find_remote(struct remote *remotes, unsigned int n, const struct ip_addr *addr)
-{
-	const struct remote key = { .addr = *addr };
-
-	return n ? bsearch(&key, remotes, n, sizeof(key), by_address) : NULL;
 }
 
 /* The remote hosts that @config names, and those known before, which leave; each once, sorted. */
@@ -377,6 +413,9 @@ static void take_settings(struct underlay *u, const struct config *config, const
 	u->spec = (struct tunnel_spec){ .tunnel = config->tunnel, .udp_port = config->tunnel_port,
 					.dscp = config->dscp, .tos = config->tos };
 	memcpy(u->paths.local, config->underlay, sizeof(u->paths.local));
+	u->pmtu_tunnel = (struct pmtu_tunnel){ .tunnel = config->tunnel,
+					       .udp_port = config->tunnel_port };
+	memcpy(u->pmtu_tunnel.local, config->underlay, sizeof(u->pmtu_tunnel.local));
 	u->paths.n_uplinks = config->n_uplinks;
 	for (i = 0; i < config->n_uplinks; i++) {
 		struct path_uplink *uplink = &u->paths.uplinks[i];
