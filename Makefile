@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 CLANG ?= $(firstword $(foreach v,-19 -18 -17 -16,$(shell command -v clang$(v))) clang)
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
-PKGS := libbpf libxdp libnl-3.0 libnl-route-3.0 libcjson yaml-0.1 libevent_core libevent_pthreads liburcu-mb libcap-ng libsystemd libxxhash
+PKGS := libbpf libxdp libnl-3.0 libnl-route-3.0 libcjson yaml-0.1 libevent_core libevent_extra libevent_openssl libevent_pthreads openssl liburcu-mb libcap-ng libsystemd libxxhash
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes
 C_FLAGS := -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) -Iinclude -I. -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm

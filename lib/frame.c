@@ -125,8 +125,9 @@ static bool only_blanks(const char *p, const char *end)
 	return true;
 }
 
-static int message_parse(const unsigned char *text, size_t len, cJSON **ret, struct error *e)
+int frame_parse(const void *bytes, size_t len, cJSON **ret, struct error *e)
 {
+	const unsigned char *text = bytes;
 	const char *rest;
 	cJSON *msg;
 
@@ -156,7 +157,7 @@ int frame_decoder_next(struct frame_decoder *d, cJSON **ret, struct error *e)
 		return err;
 	if (d->len - HEADER_LEN < len)
 		return 0;
-	err = message_parse(d->buf + d->start + HEADER_LEN, len, ret, e);
+	err = frame_parse(d->buf + d->start + HEADER_LEN, len, ret, e);
 	if (err)
 		return err;
 	d->len -= HEADER_LEN + len;

@@ -31,6 +31,8 @@ int frame_decoder_feed(struct frame_decoder *d, const void *data, size_t len, st
 /* 1 and a message (the caller deletes it), 0: more bytes needed, -EBADMSG: not a message, stream is lost. */
 int frame_decoder_next(struct frame_decoder *d, cJSON **ret, struct error *e);
 
+/* The JSON value of a frame's bytes, to delete. -EBADMSG: too deep, no JSON, or more than one value. */
+int frame_parse(const void *bytes, size_t len, cJSON **ret, struct error *e);
 /* One message as bytes, malloc'ed. -EMSGSIZE: above FRAME_MAX. */
 int frame_encode(const cJSON *msg, unsigned char **ret, size_t *ret_len);
 

@@ -11,13 +11,13 @@ cd "$(dirname "$0")/../.." || exit 1
 
 fuzz=${BUILD:-build}/fuzz
 seconds=${FUZZ_SECONDS:-5}
-targets=(parse pmtu config frame admin)
+targets=(parse pmtu config frame msg admin)
 
 # Longest input worth trying, in bytes.
-declare -A longest=([parse]=512 [pmtu]=256 [config]=1024 [frame]=16384 [admin]=4096)
+declare -A longest=([parse]=512 [pmtu]=256 [config]=1024 [frame]=16384 [msg]=16384 [admin]=4096)
 # Where its seeds lie.
 declare -A seeds=([parse]=$fuzz/seeds/parse [pmtu]=$fuzz/seeds/pmtu [config]=selftests/fuzz/seeds/config
-	[frame]=$fuzz/seeds/frame [admin]=selftests/fuzz/seeds/admin)
+	[frame]=$fuzz/seeds/frame [msg]=$fuzz/seeds/msg [admin]=selftests/fuzz/seeds/admin)
 
 run_target() { # target
 	local dict=()
