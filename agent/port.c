@@ -18,6 +18,7 @@
 #include <mirach/wire.h>
 
 #define CHECKSUMS "tx-checksum-ip-generic"
+#define GRO "rx-gro"
 #define MTU_UNSEEN 1500u		/* until the device has been seen */
 
 const char *port_label(const struct vport *v)
@@ -332,6 +333,16 @@ static void finish_for_peer(struct vport *v)
 	}
 }
 
+/*
+ * First packets of the other end's flows come out of its hub, redirected by XDP, and a veth
+ * takes those only with XDP of its own or with NAPI, which GRO brings.
+ */
+static void take_redirects(const struct vport *v)
+{
+	if (v->uplink && is_veth(v) && v->hook == DP_HOOK_TCX)
+		ethtool_feature_set(v->device, GRO, true);
+}
+
 /* The slot first, so that the program knows the port when the first frame comes. */
 static int attach(struct vport *v, const struct port_tools *t, struct error *e)
 {
@@ -345,6 +356,7 @@ static int attach(struct vport *v, const struct port_tools *t, struct error *e)
 	choose_hook(v);
 	if (v->hook != DP_HOOK_TCX && v->netns)
 		prepare(v, NULL);	/* before XDP sees an unfinished checksum; PORT_PREPARE says what failed */
+	take_redirects(v);
 	return dp_port_attach(t->dp, v->port.name, v->link.ifindex,
 			      v->uplink ? DP_INGRESS : DP_EGRESS, v->hook, e);
 }
