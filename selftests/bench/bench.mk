@@ -3,12 +3,13 @@ bench := $(BUILD)/selftests/bench
 BENCH_SKELS := $(patsubst selftests/bench/%.bpf.c,$(bench)/bench_%.skel.h,$(wildcard selftests/bench/*.bpf.c))
 bench_part = $(addprefix $(BUILD)/,agent/flow_table.o agent/flow_owners.o agent/template.o lib/addr.o)
 
-benchtools: $(addprefix $(bench)/,testrun pump memory delay)
+benchtools: $(addprefix $(bench)/,testrun pump memory delay talk)
 $(bench)/testrun: $(bench)/testrun.o $(bench)/world.o $(bench_part)
 $(bench)/pump: $(bench)/pump.o $(bench_part)
 $(bench)/delay: $(bench)/delay.o
+$(bench)/talk: $(bench)/talk.o
 $(bench)/memory: $(bench)/memory.o $(AGENT) $(LIB)
-$(addprefix $(bench)/,testrun pump memory delay):
+$(addprefix $(bench)/,testrun pump memory delay talk):
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(patsubst %,$(bench)/%.o,testrun world pump): private C_FLAGS += -I$(bench)
 $(patsubst %,$(bench)/%.o,testrun world pump): | $(BENCH_SKELS)

@@ -3,6 +3,7 @@
  * pump.c - packet generator, counting sink, and the floor on real devices
  *
  *	pump sink NETNS DEVICE PIN             counts and drops what arrives
+ *	pump sink-stack NETNS DEVICE PIN       the same where the stack takes frames in
  *	pump bystander NETNS DEVICE            lets everything pass
  *	pump bare NETNS FROM TO                redirects FROM's frames to TO
  *	pump floor NETNS GUEST UPLINK LOCAL REMOTE SMAC DMAC SRC DST
@@ -99,6 +100,24 @@ static int cmd_sink(char **argv)
 		die(errno, "sink");
 	enter(argv[0]);
 	attach(argv[1], skel->progs.sink);
+	if (bpf_map__pin(skel->maps.arrived, argv[2]))
+		die(errno, argv[2]);
+	return 0;
+}
+
+static int cmd_sink_stack(char **argv)
+{
+	struct bench_sink *skel = bench_sink__open_and_load();
+	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
+
+	if (!skel)
+		die(errno, "sink");
+	enter(argv[0]);
+	hook.ifindex = device(argv[1]);
+	opts.prog_fd = bpf_program__fd(skel->progs.sink_stack);
+	if (bpf_tc_hook_create(&hook) || bpf_tc_attach(&hook, &opts))
+		die(errno, argv[1]);
 	if (bpf_map__pin(skel->maps.arrived, argv[2]))
 		die(errno, argv[2]);
 	return 0;
@@ -348,7 +367,8 @@ static const struct command {
 	int n_args;			/* at least */
 	int (*run)(char **argv);
 } commands[] = {
-	{ "sink", 3, cmd_sink },   { "bystander", 2, cmd_bystander }, { "bare", 3, cmd_bare },
+	{ "sink", 3, cmd_sink },   { "sink-stack", 3, cmd_sink_stack },
+	{ "bystander", 2, cmd_bystander }, { "bare", 3, cmd_bare },
 	{ "floor", 9, cmd_floor }, { "send", 6, cmd_send },
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * sink.bpf.c - counts what arrives and drops it; or only lets it pass
+ *
+ * A frame that was handed straight to the guest (bpf_redirect_peer) never passes the
+ * device's XDP hook, so there is a sink on either hook.
  */
 #include <vmlinux.h>
 
@@ -14,19 +17,29 @@ struct {
 } arrived SEC(".maps");
 
 /* Frames of the bench are UDP in IPv4 or IPv6; others are the guests' own business. */
-SEC("xdp")
-int sink(struct xdp_md *ctx)
+static __always_inline int is_counted(__u8 *data, __u8 *end)
 {
-	__u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u64 *count;
 	__u32 zero = 0;
 
 	if (data + 24 > end || (data[23] != 17 && data[20] != 17))
-		return XDP_PASS;
+		return 0;
 	count = bpf_map_lookup_elem(&arrived, &zero);
 	if (count)
 		++*count;
-	return XDP_DROP;
+	return 1;
+}
+
+SEC("xdp")
+int sink(struct xdp_md *ctx)
+{
+	return is_counted((void *)(long)ctx->data, (void *)(long)ctx->data_end) ? XDP_DROP : XDP_PASS;
+}
+
+SEC("tc")
+int sink_stack(struct __sk_buff *skb)
+{
+	return is_counted((void *)(long)skb->data, (void *)(long)skb->data_end) ? TCX_DROP : TCX_PASS;
 }
 
 SEC("xdp")
