@@ -236,6 +236,7 @@ static const char *their_verdict(unsigned long err)
 	case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
 		return "the peer says that our certificate has expired";
 	case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+	case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
 		return "the peer says that our certificate is not of its CA";
 	case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
 		return "the peer wants a certificate of us";

@@ -49,6 +49,7 @@ extern const struct command trace_commands[];
 extern const struct command doctor_commands[];
 extern const struct command reasons_commands[];
 extern const struct command encode_commands[];
+extern const struct command ca_commands[];
 
 /* Asks the agent; takes over @args. Prints what went wrong. On CLI_OK the caller deletes @ret. */
 int cli_ask(struct cli *cli, const char *op, cJSON *args, cJSON **ret);

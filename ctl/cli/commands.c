@@ -23,6 +23,7 @@ const struct opt commands_common[] = {
 static const struct command *const tables[] = {
 	agent_commands, vport_commands,	 flow_commands,	   nexthop_commands, drops_commands,
 	trace_commands, doctor_commands, reasons_commands, encode_commands,
+	ca_commands,
 };
 
 const struct command *commands_at(unsigned int i)
