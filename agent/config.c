@@ -26,6 +26,7 @@ static struct config *config_new(const char *path)
 	c->path = strdup(path);
 	c->tunnel = TUNNEL_VXLAN;
 	c->max_flows = 65536;
+	c->max_endpoints = 65536;
 	c->miss_rate = 20000;
 	c->miss_burst = 1000;
 	c->fabric_miss_rate = 50000;
@@ -42,6 +43,7 @@ static void network_done(struct config_network *network)
 {
 	free(network->name);
 	free(network->subnets);
+	free(network->hoverboards);
 }
 
 static void vport_done(struct config_vport *vport)
@@ -65,6 +67,8 @@ void config_free(struct config *config)
 	free(config->networks);
 	free(config->vports);
 	free(config->remotes);
+	free(config->routes);
+	free(config->endpoints);
 	free(config->samples);
 	free(config->path);
 	free(config->host_name);

@@ -24,8 +24,10 @@ struct doc;
 #define CONFIG_NAME_MAX 47		/* names of networks and vports: [a-z0-9]([-a-z0-9_.]*[a-z0-9])? */
 #define CONFIG_UPLINKS_MAX 4
 #define CONFIG_VPORT_ADDRS_MAX 16
+#define CONFIG_HOVERBOARDS_MAX 32	/* of one network */
 
 enum config_hook { HOOK_AUTO, HOOK_XDP, HOOK_TCX };	/* config_hook.h: what auto becomes */
+enum config_role { ROLE_HOST, ROLE_HOVERBOARD };
 enum config_xdp_mode { XDP_MODE_NATIVE, XDP_MODE_GENERIC };	/* generic only by name */
 
 struct config_uplink {
@@ -48,6 +50,9 @@ struct config_network {
 	uint8_t gateway_mac[ETH_ADDR_LEN]; /* default 02:00:5e:00:00:01 */
 	struct config_subnet *subnets;
 	unsigned int n_subnets;
+	struct ip_addr *hoverboards;	/* underlay addresses: who is asked for what this host has no rule for */
+	unsigned int n_hoverboards;
+	uint32_t offload_bps;		/* a pair that sends faster through them gets a way of its own; default 20000 */
 	int line;
 };
 
@@ -77,6 +82,25 @@ struct config_remote {
 	int line;
 };
 
+/* A prefix that is no host's: nobody's, or another network's. */
+struct config_route {
+	unsigned int network;		/* index into config.networks */
+	struct ip_prefix prefix;
+	bool blackhole;
+	unsigned int network_to;	/* index into config.networks; NETWORK_NONE: blackhole */
+	int line;
+};
+#define NETWORK_NONE 0xffffffffu
+
+/* An instance that a hoverboard sends on to its host. */
+struct config_endpoint {
+	unsigned int network;		/* index into config.networks */
+	struct ip_addr addr;
+	struct ip_addr host;		/* underlay address of the host */
+	uint8_t mac[ETH_ADDR_LEN];
+	int line;
+};
+
 /* Sample one in `rate` packets of matching flows. Zero protocol or port: any. */
 struct config_sample {
 	unsigned int network;		/* index into config.networks */
@@ -89,6 +113,7 @@ struct config_sample {
 struct config {
 	char *path;			/* for messages */
 	char *host_name;
+	enum config_role role;
 	struct config_uplink uplinks[CONFIG_UPLINKS_MAX];
 	unsigned int n_uplinks;
 	struct ip_addr underlay[2];	/* this host's tunnel endpoints, IPv4 then IPv6; zero = none */
@@ -100,6 +125,7 @@ struct config {
 	char *socket;			/* default /run/mirach/mirachd.sock */
 	char *socket_group;		/* group that may use the socket; NULL = root only */
 	uint32_t max_flows;		/* default 65536; up to 16 M */
+	uint32_t max_endpoints;		/* default 65536; up to 16 M */
 	uint32_t miss_rate;		/* per vport, default 20000 per second */
 	uint32_t miss_burst;		/* default 1000 */
 	uint32_t fabric_miss_rate;	/* per class of outer sources, default 50000 */
@@ -112,6 +138,10 @@ struct config {
 	unsigned int n_vports;
 	struct config_remote *remotes;
 	unsigned int n_remotes;
+	struct config_route *routes;
+	unsigned int n_routes;
+	struct config_endpoint *endpoints;
+	unsigned int n_endpoints;
 	struct config_sample *samples;
 	unsigned int n_samples;
 };

@@ -157,8 +157,8 @@ static void check_vport_addrs(const struct config *c, struct mistakes *m)
 struct claim {
 	uint32_t network;
 	struct ip_prefix prefix;
-	enum {CLAIM_GATEWAY, CLAIM_VPORT, CLAIM_REMOTE} kind;
-	unsigned int index;		/* of the subnet, vport or remote */
+	enum {CLAIM_GATEWAY, CLAIM_VPORT, CLAIM_REMOTE, CLAIM_ROUTE, CLAIM_ENDPOINT} kind;
+	unsigned int index;		/* of the subnet, vport, remote, ... */
 	int line;
 };
 
@@ -179,14 +179,19 @@ static const char *claim_field(const struct claim *claim, char *buf, size_t len)
 			 claim->index);
 	else if (claim->kind == CLAIM_VPORT)
 		snprintf(buf, len, "vports[%u].addresses", claim->index);
-	else
+	else if (claim->kind == CLAIM_REMOTE)
 		snprintf(buf, len, "remotes[%u].prefix", claim->index);
+	else if (claim->kind == CLAIM_ROUTE)
+		snprintf(buf, len, "routes[%u].prefix", claim->index);
+	else
+		snprintf(buf, len, "endpoints[%u].address", claim->index);
 	return buf;
 }
 
 static size_t count_claims(const struct config *c)
 {
-	size_t n = (size_t)c->n_vports * CONFIG_VPORT_ADDRS_MAX + c->n_remotes;
+	size_t n = (size_t)c->n_vports * CONFIG_VPORT_ADDRS_MAX + c->n_remotes +
+		   c->n_routes + c->n_endpoints;
 
 	for (unsigned int i = 0; i < c->n_networks; i++)
 		n += c->networks[i].n_subnets;
@@ -233,6 +238,29 @@ static struct claim *claim_remotes(const struct config *c, struct claim *next)
 	return next;
 }
 
+static struct claim *claim_routes(const struct config *c, struct claim *next)
+{
+	for (unsigned int i = 0; i < c->n_routes; i++) {
+		const struct config_route *r = &c->routes[i];
+
+		if (r->network != NETWORK_UNREAD && is_read(&r->prefix))
+			*next++ = (struct claim){r->network, r->prefix, CLAIM_ROUTE, i, r->line};
+	}
+	return next;
+}
+
+static struct claim *claim_endpoints(const struct config *c, struct claim *next)
+{
+	for (unsigned int i = 0; i < c->n_endpoints; i++) {
+		const struct config_endpoint *ep = &c->endpoints[i];
+
+		if (ep->network != NETWORK_UNREAD && !ip_addr_is_zero(&ep->addr))
+			*next++ = (struct claim){ep->network, {ep->addr, 128}, CLAIM_ENDPOINT, i,
+						 ep->line};
+	}
+	return next;
+}
+
 static void report_twice(const struct config *c, struct mistakes *m, const struct claim *first,
 			 const struct claim *again)
 {
@@ -256,6 +284,7 @@ static int check_claims(const struct config *c, struct mistakes *m)
 	if (!all)
 		return -ENOMEM;
 	end = claim_remotes(c, claim_vports(c, claim_gateways(c, all)));
+	end = claim_endpoints(c, claim_routes(c, end));
 	qsort(all, end - all, sizeof(*all), by_claim);
 	for (struct claim *claim = all + 1; claim < end; claim++) {
 		if (claim[-1].network == claim->network &&

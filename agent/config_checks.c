@@ -120,30 +120,103 @@ static int check_unique(const struct config *c, struct mistakes *m)
 	return 0;
 }
 
-static void check_remote_host(const struct config *c, struct mistakes *m, unsigned int i)
-{
-	const struct config_remote *remote = &c->remotes[i];
-	bool v4 = ip_addr_is_v4(&remote->host);
-	char host[IP_ADDR_STRLEN];
+/* A field that names the other end of a tunnel: @list[@i].@member. */
+struct far_end {
+	const char *list, *member;
+	const char *itself;		/* what to say if it is this host; NULL: it may be */
+};
 
-	if (ip_addr_is_zero(&remote->host))
+static void check_host(const struct config *c, struct mistakes *m, const struct far_end *f,
+		       unsigned int i, const struct ip_addr *host, int line)
+{
+	bool v4 = ip_addr_is_v4(host);
+	char text[IP_ADDR_STRLEN];
+
+	if (ip_addr_is_zero(host))
 		return;
-	ip_addr_format(&remote->host, host, sizeof(host));
+	ip_addr_format(host, text, sizeof(text));
 	if (ip_addr_is_zero(&c->underlay[v4 ? 0 : 1]))
-		mistakes_add(m, remote->line, "remotes[%u].host: %s needs an %s address of this "
-			     "host in host.underlay", i, host, v4 ? "IPv4" : "IPv6");
-	else if (ip_addr_equal(&remote->host, &c->underlay[v4 ? 0 : 1]))
-		mistakes_add(m, remote->line, "remotes[%u].host: %s is this host itself; "
-			     "what lives here is a vport", i, host);
+		mistakes_add(m, line, "%s[%u].%s: %s needs an %s address of this "
+			     "host in host.underlay", f->list, i, f->member, text, v4 ? "IPv4" : "IPv6");
+	else if (f->itself && ip_addr_equal(host, &c->underlay[v4 ? 0 : 1]))
+		mistakes_add(m, line, "%s[%u].%s: %s is this host itself; %s", f->list, i,
+			     f->member, text, f->itself);
+}
+
+static void need_uplink(const struct config *c, struct mistakes *m, const char *list, int line)
+{
+	if (!c->n_uplinks)
+		mistakes_add(m, line, "%s: need a device to leave by; declare it under host.uplinks",
+			     list);
 }
 
 static void check_remotes(const struct config *c, struct mistakes *m)
 {
+	static const struct far_end host = {"remotes", "host", "what lives here is a vport"};
+
 	for (unsigned int i = 0; i < c->n_remotes; i++)
-		check_remote_host(c, m, i);
-	if (c->n_remotes && !c->n_uplinks)
-		mistakes_add(m, c->remotes[0].line, "remotes: need a device to leave by; "
-			     "declare it under host.uplinks");
+		check_host(c, m, &host, i, &c->remotes[i].host, c->remotes[i].line);
+	if (c->n_remotes)
+		need_uplink(c, m, "remotes", c->remotes[0].line);
+}
+
+/* Hosts speak for every address of a network that has hoverboards: in the gateway's name. */
+static void check_proxy(const struct config *c, struct mistakes *m, unsigned int i)
+{
+	const struct config_network *n = &c->networks[i];
+
+	for (unsigned int k = 0; k < n->n_subnets; k++)
+		if (ip_addr_is_zero(&n->subnets[k].gateway))
+			mistakes_add(m, n->subnets[k].line, "networks[%u].subnets[%u]: has no gateway; "
+				     "with hoverboards the host answers ARP in the gateway's name",
+				     i, k);
+}
+
+static void check_hoverboards(const struct config *c, struct mistakes *m)
+{
+	const struct far_end board = {"networks", "hoverboards", c->role == ROLE_HOVERBOARD ? NULL :
+				      "if it is one, host.role: hoverboard says so"};
+
+	for (unsigned int i = 0; i < c->n_networks; i++) {
+		const struct config_network *n = &c->networks[i];
+
+		for (unsigned int k = 0; k < n->n_hoverboards; k++)
+			check_host(c, m, &board, i, &n->hoverboards[k], n->line);
+		if (n->n_hoverboards) {
+			check_proxy(c, m, i);
+			need_uplink(c, m, "hoverboards", n->line);
+		}
+	}
+}
+
+static void check_routes(const struct config *c, struct mistakes *m)
+{
+	for (unsigned int i = 0; i < c->n_routes; i++) {
+		const struct config_route *r = &c->routes[i];
+
+		if (r->blackhole == (r->network_to != NETWORK_NONE))
+			mistakes_add(m, r->line, "routes[%u]: one of blackhole: true and network_to "
+				     "is wanted", i);
+		else if (r->network_to == r->network)
+			mistakes_add(m, r->line, "routes[%u].network_to: is the network itself", i);
+	}
+}
+
+static void check_endpoints(const struct config *c, struct mistakes *m)
+{
+	static const struct far_end host = {"endpoints", "host", "what lives here is a vport"};
+
+	for (unsigned int i = 0; i < c->n_endpoints; i++)
+		check_host(c, m, &host, i, &c->endpoints[i].host, c->endpoints[i].line);
+	if (!c->n_endpoints)
+		return;
+	need_uplink(c, m, "endpoints", c->endpoints[0].line);
+	if (c->role != ROLE_HOVERBOARD)
+		mistakes_add(m, c->endpoints[0].line, "endpoints: have a meaning only with "
+			     "host.role: hoverboard");
+	if (c->n_endpoints > c->max_endpoints)
+		mistakes_add(m, c->endpoints[0].line, "endpoints: %u, but limits.endpoints is %u",
+			     c->n_endpoints, c->max_endpoints);
 }
 
 /* A guest with the gateway's MAC address would answer in its place. */
@@ -206,6 +279,9 @@ int config_check(const struct config *c, struct mistakes *m)
 	if (!err)
 		err = config_check_addrs(c, m);
 	check_remotes(c, m);
+	check_hoverboards(c, m);
+	check_routes(c, m);
+	check_endpoints(c, m);
 	check_macs(c, m);
 	check_hooks(c, m);
 	check_samples(c, m);

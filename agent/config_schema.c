@@ -21,8 +21,10 @@
 #define VID_MAX 4094
 #define RATE_MAX 10000000u		/* misses per second */
 #define BURST_MAX 1000000u
+#define OFFLOAD_BPS 20000u
 #define FLOWS_MIN 16u
 #define FLOWS_MAX (16u << 20)
+#define ENDPOINTS_MAX (16u << 20)
 #define IDLE_MIN_MS 100u
 #define IDLE_MAX_MS (24u * 3600 * 1000)
 #define PATH_LEN_MAX 255
@@ -36,6 +38,7 @@ static const struct choice xdp_modes[] = {{"native", XDP_MODE_NATIVE},
 					  {"generic", XDP_MODE_GENERIC}, {}};
 static const struct choice tunnels[] = {{"vxlan", TUNNEL_VXLAN}, {"geneve", TUNNEL_GENEVE},
 					{"gre", TUNNEL_GRE}, {}};
+static const struct choice roles[] = {{"host", ROLE_HOST}, {"hoverboard", ROLE_HOVERBOARD}, {}};
 static const struct choice dscp_modes[] = {{"uniform", DSCP_UNIFORM}, {"pipe", DSCP_PIPE}, {}};
 static const struct choice protocols[] = {{"any", 0}, {"tcp", PROTO_TCP}, {"udp", PROTO_UDP},
 					  {"sctp", PROTO_SCTP}, {"icmp", PROTO_ICMP},
@@ -79,6 +82,28 @@ static void read_underlay(struct reader *r, const struct doc *d, const struct fi
 		else
 			mistake(r, one->line, "a second %s address; one per family is possible",
 				ip_addr_is_v4(&addr) ? "IPv4" : "IPv6");
+	}
+}
+
+/* networks[].hoverboards: of one family, so that senders are known by the same address everywhere. */
+static void read_hoverboards(struct reader *r, const struct doc *d, const struct field *f, void *out)
+{
+	struct config_network *n = (void *)((char *)out - f->offset);
+
+	d = list_of(r, d, CONFIG_HOVERBOARDS_MAX, "a list such as [192.0.2.8, 192.0.2.9]");
+	if (!d || !d->n)
+		return;
+	n->hoverboards = calloc(d->n, sizeof(*n->hoverboards));
+	if (!n->hoverboards) {
+		reader_no_memory(r);
+		return;
+	}
+	for (const struct doc *one = d->first; one; one = one->next) {
+		struct ip_addr addr = {};
+
+		read_endpoint(r, one, f, &addr);
+		if (!ip_addr_is_zero(&addr))
+			n->hoverboards[n->n_hoverboards++] = addr;
 	}
 }
 
@@ -244,6 +269,7 @@ static void network_init(void *element)
 	struct config_network *network = element;
 
 	memcpy(network->gateway_mac, gateway_mac, sizeof(gateway_mac));
+	network->offload_bps = OFFLOAD_BPS;
 }
 
 static const struct field network_fields[] = {
@@ -252,6 +278,8 @@ static const struct field network_fields[] = {
 	 .required = true},
 	{"gateway_mac", read_mac, AT(struct config_network, gateway_mac)},
 	{"subnets", read_list, AT(struct config_network, subnets), .list = &subnets},
+	{"hoverboards", read_hoverboards, AT(struct config_network, hoverboards)},
+	{"offload_bps", read_uint, AT(struct config_network, offload_bps), .max = UINT32_MAX},
 	{}
 };
 static const struct list networks = {
@@ -309,6 +337,48 @@ static const struct list remotes = {
 	.count = offsetof(struct config, n_remotes), .init = remote_init,
 };
 
+static void route_init(void *element)
+{
+	struct config_route *route = element;
+
+	route->network = NETWORK_UNREAD;
+	route->network_to = NETWORK_NONE;
+	route->prefix.len = PREFIX_UNREAD;
+}
+
+static const struct field route_fields[] = {
+	{"network", read_network_ref, AT(struct config_route, network), .required = true},
+	{"prefix", read_prefix, AT(struct config_route, prefix), .required = true},
+	{"blackhole", read_bool, AT(struct config_route, blackhole)},
+	{"network_to", read_network_ref, AT(struct config_route, network_to)},
+	{}
+};
+static const struct list routes = {
+	.fields = route_fields, .size = sizeof(struct config_route), .max = 262144,
+	.line = offsetof(struct config_route, line),
+	.count = offsetof(struct config, n_routes), .init = route_init,
+};
+
+static void endpoint_init(void *element)
+{
+	struct config_endpoint *endpoint = element;
+
+	endpoint->network = NETWORK_UNREAD;
+}
+
+static const struct field endpoint_fields[] = {
+	{"network", read_network_ref, AT(struct config_endpoint, network), .required = true},
+	{"address", read_addr, AT(struct config_endpoint, addr), .required = true},
+	{"mac", read_mac, AT(struct config_endpoint, mac), .required = true},
+	{"host", read_endpoint, AT(struct config_endpoint, host), .required = true},
+	{}
+};
+static const struct list endpoints = {
+	.fields = endpoint_fields, .size = sizeof(struct config_endpoint), .max = ENDPOINTS_MAX,
+	.line = offsetof(struct config_endpoint, line),
+	.count = offsetof(struct config, n_endpoints), .init = endpoint_init,
+};
+
 static void sample_init(void *element)
 {
 	struct config_sample *sample = element;
@@ -334,6 +404,7 @@ static const struct field host_fields[] = {
 	{"name", read_word, AT(struct config, host_name), .max = HOST_NAME_MAX, .required = true},
 	{"underlay", read_underlay, AT(struct config, underlay)},
 	{"uplinks", read_uplinks, AT(struct config, uplinks)},
+	{"role", read_choice, AT(struct config, role), .choices = roles},
 	{}
 };
 
@@ -371,6 +442,7 @@ static const struct field agent_fields[] = {
 
 static const struct field limits_fields[] = {
 	{"flows", read_uint, AT(struct config, max_flows), .min = FLOWS_MIN, .max = FLOWS_MAX},
+	{"endpoints", read_uint, AT(struct config, max_endpoints), .min = 1, .max = ENDPOINTS_MAX},
 	{"miss_rate", read_uint, AT(struct config, miss_rate), .min = 1, .max = RATE_MAX},
 	{"miss_burst", read_uint, AT(struct config, miss_burst), .min = 1, .max = BURST_MAX},
 	{"fabric_miss_rate", read_uint, AT(struct config, fabric_miss_rate), .min = 1,
@@ -390,6 +462,8 @@ static const struct field document_fields[] = {
 	{"networks", read_networks, AT(struct config, networks), .list = &networks},
 	{"vports", read_list, AT(struct config, vports), .list = &vports},
 	{"remotes", read_list, AT(struct config, remotes), .list = &remotes},
+	{"routes", read_list, AT(struct config, routes), .list = &routes},
+	{"endpoints", read_list, AT(struct config, endpoints), .list = &endpoints},
 	{"samples", read_list, AT(struct config, samples), .list = &samples},
 	{}
 };

@@ -32,9 +32,12 @@ struct compilation {
 	struct policy_trace *trace;	/* NULL: nobody asks */
 	const struct network *network;
 	const struct vport *from;	/* sender, NULL if from the fabric */
-	const struct remote *from_remote; /* sender, NULL if a vport */
-	const struct vport *to;		/* one of these two once the destination is found */
-	const struct remote *to_remote;
+	const struct remote *from_remote; /* sender, NULL if a vport or a hoverboard vouches for it */
+	const struct network *into;	/* the destination's, `network` but for routes between networks */
+	const struct vport *to;		/* one of these once the destination is found: a vport, */
+	const struct remote *to_remote;	/* another host, */
+	bool to_board;			/* a hoverboard, which knows more, */
+	bool to_endpoint;		/* or, on a hoverboard, the table of endpoints; none: the gateway */
 };
 
 typedef enum drop_reason (*step_fn)(struct compilation *c);
@@ -124,6 +127,7 @@ static enum drop_reason check_scope(struct compilation *c)
 		reason = enter_fabric(c);
 	if (reason)
 		return reason;
+	c->into = c->network;
 	c->d->network = c->network->vni;
 	c->d->action.rule = REF(REF_NETWORK, network_id(c));
 	return REASON_NONE;
@@ -167,11 +171,32 @@ static enum drop_reason check_source_vport(struct compilation *c)
 	return REASON_NONE;
 }
 
+/* Hoverboards verify the sender of what they send on; a sender of this host is none of theirs. */
+static bool board_vouches(const struct compilation *c, uint32_t source_ref)
+{
+	if (REF_KIND(source_ref) == REF_VPORT || REF_KIND(source_ref) == REF_GATEWAY)
+		return false;
+	for (uint32_t i = 0; i < c->network->n_boards; i++)
+		if (ip_addr_equal(&c->network->boards[i], &c->key->outer))
+			return true;
+	return false;
+}
+
 static enum drop_reason check_source_fabric(struct compilation *c)
 {
 	const struct ip_addr *src = &c->key->src;
 	uint32_t ref = prefix_table_find(c->p->routes, network_id(c), src);
 
+	if (c->key->scope & SCOPE_VERIFIED) {
+		SAY(c, "source owner", "%s is an endpoint of %s", ip_text(src).s,
+		    ip_text(&c->key->outer).s);
+		return REASON_NONE;
+	}
+	if (board_vouches(c, ref)) {
+		SAY(c, "source owner", "hoverboard %s vouches for %s", ip_text(&c->key->outer).s,
+		    ip_text(src).s);
+		return REASON_NONE;
+	}
 	if (REF_KIND(ref) != REF_REMOTE) {
 		SAY(c, "source owner", "%s is behind no remote host", ip_text(src).s);
 		return REASON_SPOOFED_OUTER;
@@ -208,29 +233,71 @@ static enum drop_reason check_destination_form(struct compilation *c)
 	return REASON_NONE;
 }
 
-/* From the fabric only local vports may be reached: a packet crosses the underlay once. */
+/* No rule covers the destination: on to who may know more. */
+static enum drop_reason find_elsewhere(struct compilation *c)
+{
+	const struct ip_text dst = ip_text(&c->key->dst);
+	const char *name = c->into->name;
+
+	c->d->action.rule = REF(REF_NETWORK, c->into - c->p->networks);
+	c->to_endpoint = c->p->hoverboard;
+	c->to_board = !c->to_endpoint && c->into->slots;
+	if (c->to_endpoint)
+		SAY(c, "destination", "%s: as the endpoints of network %s say", dst.s, name);
+	else if (c->to_board)
+		SAY(c, "destination", "%s: not known here, a hoverboard of network %s knows", dst.s,
+		    name);
+	else
+		SAY(c, "destination", "nothing in network %s covers %s", name, dst.s);
+	return c->to_endpoint || c->to_board ? REASON_NONE : REASON_NO_ROUTE;
+}
+
+/* One step and no more: what a network routes to another one is not routed on from there. */
+static uint32_t follow_route(struct compilation *c, uint32_t ref)
+{
+	const struct route_to *r = &c->p->routes_to[REF_INDEX(ref)];
+
+	SAY(c, "route", "%s", policy_rule_text(c->p, ref));
+	if (r->to == NETWORK_NONE)
+		return ref;
+	c->into = &c->p->networks[r->to];
+	return prefix_table_find(c->p->routes, r->to, &c->key->dst);
+}
+
+/* Back to where it came from would be for ever. */
+static bool goes_back(const struct compilation *c, const struct remote *r)
+{
+	return !c->from && ip_addr_equal(&r->host, &c->key->outer);
+}
+
+/*
+ * From the fabric only local vports may be reached: a packet crosses the underlay
+ * once. Hoverboards send it on, to a host, never to another one of theirs.
+ */
 static enum drop_reason find_destination(struct compilation *c)
 {
 	const struct ip_addr *dst = &c->key->dst;
 	uint32_t ref = prefix_table_find(c->p->routes, network_id(c), dst);
 
-	if (!c->from && REF_KIND(ref) != REF_VPORT) {
+	if (!c->from && !c->p->hoverboard && REF_KIND(ref) != REF_VPORT) {
 		SAY(c, "destination", "%s is not on this host", ip_text(dst).s);
 		return REASON_NOT_LOCAL;
 	}
-	if (!ref) {
-		c->d->action.rule = REF(REF_NETWORK, network_id(c));
-		SAY(c, "destination", "nothing in network %s covers %s", c->network->name,
-		    ip_text(dst).s);
-		return REASON_NO_ROUTE;
-	}
+	if (REF_KIND(ref) == REF_ROUTE)
+		ref = follow_route(c, ref);
+	if (!ref)
+		return find_elsewhere(c);
 	c->d->action.rule = ref;
+	SAY(c, "destination", "%s: %s", ip_text(dst).s, policy_rule_text(c->p, ref));
+	if (REF_KIND(ref) == REF_ROUTE)
+		return REASON_BLACKHOLE;
+	if (REF_KIND(ref) == REF_GATEWAY && (!c->from || c->into != c->network))
+		return REASON_NOT_LOCAL;
 	if (REF_KIND(ref) == REF_VPORT)
 		c->to = &c->p->vports[REF_INDEX(ref)];
 	if (REF_KIND(ref) == REF_REMOTE)
 		c->to_remote = &c->p->remotes[REF_INDEX(ref)];
-	SAY(c, "destination", "%s: %s", ip_text(dst).s, policy_rule_text(c->p, ref));
-	return REASON_NONE;
+	return c->to_remote && goes_back(c, c->to_remote) ? REASON_GOES_BACK : REASON_NONE;
 }
 
 /* Both ends are instances of the subnet that is the sender's: they see each other's MACs. */
@@ -239,7 +306,7 @@ static bool is_switched(const struct compilation *c)
 	const struct remote *r = c->from ? c->to_remote : c->from_remote;
 	uint32_t src, dst;
 
-	if (r && r->prefix.len != 128)
+	if ((r && r->prefix.len != 128) || c->into != c->network)
 		return false;
 	src = prefix_table_find(c->p->subnet_of, network_id(c), &c->key->src);
 	dst = prefix_table_find(c->p->subnet_of, network_id(c), &c->key->dst);
@@ -248,19 +315,33 @@ static bool is_switched(const struct compilation *c)
 
 static const uint8_t *mac_or_gateway(const struct compilation *c, const uint8_t *mac)
 {
-	return mac_is_zero(mac) ? c->network->gateway_mac : mac;
+	return !mac || mac_is_zero(mac) ? c->into->gateway_mac : mac;
+}
+
+/* NULL: only a hoverboard knows the instance, and the host it is on. */
+static const uint8_t *sender_mac(const struct compilation *c)
+{
+	if (c->from)
+		return c->from->mac;
+	return c->from_remote ? c->from_remote->mac : NULL;
+}
+
+static const uint8_t *receiver_mac(const struct compilation *c)
+{
+	if (c->to)
+		return c->to->mac;
+	return c->to_remote ? c->to_remote->mac : NULL;
 }
 
 /* Addresses of the inner frame, and who has the TTL to decrement: the sending host, once. */
 static enum drop_reason route(struct compilation *c)
 {
 	struct action *a = &c->d->action;
-	const uint8_t *smac = c->from ? c->from->mac : c->from_remote->mac;
-	const uint8_t *dmac = c->to ? c->to->mac : c->to_remote->mac;
+	const uint8_t *smac = sender_mac(c), *dmac = receiver_mac(c);
 	bool switched = is_switched(c);
 
 	if (!switched)
-		smac = c->network->gateway_mac;
+		smac = NULL;
 	if (!switched && c->from)
 		a->stages |= STAGE_TTL;
 	memcpy(a->smac, mac_or_gateway(c, smac), ETH_ADDR_LEN);
@@ -273,9 +354,26 @@ static enum drop_reason route(struct compilation *c)
 
 static __be32 wire_vni(const struct compilation *c)
 {
-	uint32_t vni = c->network->vni;
+	uint32_t vni = c->into->vni;
 
 	return wire32(c->p->tunnel == TUNNEL_GRE ? vni : vni << 8);
+}
+
+/*
+ * Which of the slots: by what the 3-tuple and the 5-tuple of a flow share, so that neither the
+ * tuple nor the order of a pair's packets depends on it.
+ */
+static uint32_t pair_slot(const struct flow_key *key)
+{
+	uint64_t words[4], h = (uint64_t)key->proto << 32 | SCOPE_ID(key->scope);
+
+	memcpy(words, &key->src, 16);
+	memcpy(words + 2, &key->dst, 16);
+	for (int i = 0; i < 4; i++) {
+		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ull;
+		h ^= h >> 32;
+	}
+	return (h * 0xbf58476d1ce4e5b9ull) >> 32 & (BOARD_SLOTS - 1);
 }
 
 static enum drop_reason choose_nexthop(struct compilation *c)
@@ -285,11 +383,19 @@ static enum drop_reason choose_nexthop(struct compilation *c)
 	if (c->to) {
 		a->nexthop = c->to->nexthop;
 		SAY(c, "next hop", "%u, vport %s on this host", a->nexthop, c->to->name);
-	} else {
+		return REASON_NONE;
+	}
+	a->vni = wire_vni(c);
+	if (c->to_remote) {
 		a->nexthop = c->to_remote->nexthop;
-		a->vni = wire_vni(c);
 		SAY(c, "next hop", "%u, tunnel to host %s", a->nexthop,
 		    ip_text(&c->to_remote->host).s);
+	} else if (c->to_board) {
+		a->nexthop = c->into->slots[pair_slot(c->key)];
+		SAY(c, "next hop", "%u, slot %u of the hoverboards", a->nexthop, pair_slot(c->key));
+	} else {
+		a->network = c->into->vni;
+		SAY(c, "next hop", "that of the endpoint");
 	}
 	return REASON_NONE;
 }
@@ -389,13 +495,13 @@ static void decide(struct compilation *c)
 			return;
 		}
 	}
-	if (!c->to && !c->to_remote) {
+	if (!c->to && !c->to_remote && !c->to_board && !c->to_endpoint) {
 		answer_as_gateway(c);
 		return;
 	}
 	for (unsigned int i = 0; i < sizeof(forwarding) / sizeof(forwarding[0]); i++)
 		forwarding[i](c);
-	c->d->action.verdict = ACTION_FORWARD;
+	c->d->action.verdict = c->to_endpoint ? ACTION_ENDPOINT : ACTION_FORWARD;
 }
 
 static void say_verdict(struct policy_trace *t, const struct decision *d)

@@ -23,6 +23,7 @@ enum ref_kind {
 	REF_REMOTE,			/* policy.remotes[index] */
 	REF_SUBNET,			/* policy.subnets[index] */
 	REF_NETWORK,			/* policy.networks[index] */
+	REF_ROUTE,			/* policy.routes_to[index] */
 };
 
 #define REF_KIND_SHIFT 28
@@ -45,6 +46,9 @@ struct network {
 	uint8_t gateway_mac[ETH_ADDR_LEN];
 	const struct sample_rule *samples; /* in order of the configuration; the first match wins */
 	uint32_t n_samples;
+	const struct ip_addr *boards;	/* hoverboards: whose word is taken for the source */
+	uint32_t n_boards;
+	const uint32_t *slots;		/* BOARD_SLOTS next hop ids; NULL: no hoverboards to send to */
 };
 
 struct subnet {
@@ -71,6 +75,12 @@ struct remote {
 	uint8_t mac[ETH_ADDR_LEN];	/* all zero: unknown */
 };
 
+struct route_to {
+	struct ip_prefix prefix;
+	uint32_t network;
+	uint32_t to;			/* network; NETWORK_NONE: a black hole */
+};
+
 struct vni_index {
 	uint32_t vni;
 	uint32_t network;
@@ -78,15 +88,19 @@ struct vni_index {
 
 struct policy {
 	enum tunnel_kind tunnel;
+	bool hoverboard;		/* this host is one */
 	struct network *networks;
 	struct subnet *subnets;
 	struct vport *vports;
 	struct remote *remotes;
+	struct route_to *routes_to;
+	struct ip_addr *boards;		/* grouped by network */
+	uint32_t (*set_slots)[BOARD_SLOTS];
 	struct sample_rule *samples;	/* grouped by network */
 	struct vni_index *by_vni;	/* sorted by VNI */
-	struct prefix_table *routes;	/* gateways, vports' addresses, remotes: refs */
+	struct prefix_table *routes;	/* gateways, vports' addresses, remotes, routes: refs */
 	struct prefix_table *subnet_of;	/* subnets: refs */
-	uint32_t n_networks, n_subnets, n_vports, n_remotes, n_samples;
+	uint32_t n_networks, n_subnets, n_vports, n_remotes, n_routes, n_samples;
 	uint16_t by_slot[PORT_MAX];	/* index into vports + 1; 0 = no vport */
 };
 

@@ -3,7 +3,7 @@
  * policy.c - builds the policy from the configuration, and names its parts
  *
  * The order in which addresses enter the route table is the order of
- * precedence between equal prefixes: gateways, then local vports, then remotes.
+ * precedence between equal prefixes: gateways, then local vports, then remotes, then routes.
  *
  * See also: compile.c (the rules), model.h (the shape).
  */
@@ -47,14 +47,25 @@ static uint32_t count_addresses(const struct config *config)
 	return n;
 }
 
-static int allocate(struct policy *p, const struct config *config)
+static uint32_t count_boards(const struct config *config)
 {
-	uint32_t n_routes = count_addresses(config) + config->n_remotes;
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < config->n_networks; i++)
+		n += config->networks[i].n_hoverboards;
+	return n;
+}
+
+static int allocate(struct policy *p, const struct config *config,
+		    const struct policy_bindings *b)
+{
+	uint32_t n_routes = count_addresses(config) + config->n_remotes + config->n_routes;
 
 	p->n_networks = config->n_networks;
 	p->n_subnets = count_subnets(config);
 	p->n_vports = config->n_vports;
 	p->n_remotes = config->n_remotes;
+	p->n_routes = config->n_routes;
 	p->n_samples = config->n_samples;
 	/* One more than needed, so that none is a null pointer. */
 	p->networks = calloc(p->n_networks + 1, sizeof(p->networks[0]));
@@ -63,7 +74,11 @@ static int allocate(struct policy *p, const struct config *config)
 	p->vports = calloc(p->n_vports + 1, sizeof(p->vports[0]));
 	p->remotes = calloc(p->n_remotes + 1, sizeof(p->remotes[0]));
 	p->samples = calloc(p->n_samples + 1, sizeof(p->samples[0]));
-	if (!p->networks || !p->by_vni || !p->subnets || !p->vports || !p->remotes || !p->samples)
+	p->routes_to = calloc(p->n_routes + 1, sizeof(p->routes_to[0]));
+	p->boards = calloc(count_boards(config) + 1, sizeof(p->boards[0]));
+	p->set_slots = calloc(b->n_sets + 1, sizeof(p->set_slots[0]));
+	if (!p->networks || !p->by_vni || !p->subnets || !p->vports || !p->remotes ||
+	    !p->samples || !p->routes_to || !p->boards || !p->set_slots)
 		return -ENOMEM;
 	if (prefix_table_new(p->n_networks, p->n_subnets + n_routes, &p->routes) ||
 	    prefix_table_new(p->n_networks, p->n_subnets, &p->subnet_of))
@@ -147,6 +162,44 @@ static void build_remotes(struct policy *p, const struct config *config,
 	}
 }
 
+/* A hoverboard asks no other one, and takes no other one's word: nothing goes round in circles. */
+static void build_boards(struct policy *p, const struct config *config,
+			 const struct policy_bindings *b)
+{
+	struct ip_addr *next = p->boards;
+
+	p->hoverboard = config->role == ROLE_HOVERBOARD;
+	if (p->hoverboard)
+		return;
+	if (b->n_sets)
+		memcpy(p->set_slots, b->set_slots, b->n_sets * sizeof(p->set_slots[0]));
+	for (uint32_t i = 0; i < p->n_networks; i++) {
+		const struct config_network *from = &config->networks[i];
+		struct network *n = &p->networks[i];
+
+		if (!from->n_hoverboards)
+			continue;
+		n->boards = next;
+		n->n_boards = from->n_hoverboards;
+		memcpy(next, from->hoverboards, n->n_boards * sizeof(*next));
+		next += n->n_boards;
+		if (b->network_sets && b->network_sets[i] != SET_NONE)
+			n->slots = p->set_slots[b->network_sets[i]];
+	}
+}
+
+static void build_routes(struct policy *p, const struct config *config)
+{
+	for (uint32_t i = 0; i < p->n_routes; i++) {
+		const struct config_route *from = &config->routes[i];
+		struct route_to *r = &p->routes_to[i];
+
+		*r = (struct route_to){ .prefix = from->prefix, .network = from->network,
+					.to = from->network_to };
+		prefix_table_add(p->routes, r->network, &r->prefix, REF(REF_ROUTE, i));
+	}
+}
+
 /* Gathers the rules of each network, in their order, so that a network names one run of them. */
 static void build_samples(struct policy *p, const struct config *config)
 {
@@ -173,7 +226,7 @@ int policy_new(const struct config *config, const struct policy_bindings *b, str
 
 	if (!p)
 		return -ENOMEM;
-	if (allocate(p, config)) {
+	if (allocate(p, config, b)) {
 		policy_free(p);
 		return -ENOMEM;
 	}
@@ -182,6 +235,8 @@ int policy_new(const struct config *config, const struct policy_bindings *b, str
 	build_subnets(p);
 	build_vports(p, config, b);
 	build_remotes(p, config, b);
+	build_boards(p, config, b);
+	build_routes(p, config);
 	build_samples(p, config);
 	*ret = p;
 	return 0;
@@ -194,6 +249,9 @@ void policy_free(struct policy *p)
 	prefix_table_free(p->subnet_of);
 	prefix_table_free(p->routes);
 	free(p->samples);
+	free(p->set_slots);
+	free(p->boards);
+	free(p->routes_to);
 	free(p->remotes);
 	free(p->vports);
 	free(p->subnets);
@@ -256,9 +314,20 @@ static void remote_text(const struct remote *r, char *buf, size_t len)
 		 ip_prefix_format(&r->prefix, prefix, sizeof(prefix)), ip_text(&r->host).s);
 }
 
+static void route_text(const struct policy *p, const struct route_to *r, char *buf, size_t len)
+{
+	char prefix[IP_ADDR_STRLEN + 4];
+
+	ip_prefix_format(&r->prefix, prefix, sizeof(prefix));
+	if (r->to == NETWORK_NONE)
+		snprintf(buf, len, "black hole %s", prefix);
+	else
+		snprintf(buf, len, "route %s to network %s", prefix, p->networks[r->to].name);
+}
+
 const char *policy_rule_text(const struct policy *p, uint32_t rule)
 {
-	static _Thread_local char text[2 * IP_ADDR_STRLEN + 32];
+	static _Thread_local char text[2 * IP_ADDR_STRLEN + NAME_SIZE + 32];
 	uint32_t i = REF_INDEX(rule);
 
 	text[0] = '\0';
@@ -268,6 +337,8 @@ const char *policy_rule_text(const struct policy *p, uint32_t rule)
 		snprintf(text, sizeof(text), "vport %s", p->vports[i].name);
 	else if (REF_KIND(rule) == REF_REMOTE && i < p->n_remotes)
 		remote_text(&p->remotes[i], text, sizeof(text));
+	else if (REF_KIND(rule) == REF_ROUTE && i < p->n_routes)
+		route_text(p, &p->routes_to[i], text, sizeof(text));
 	else if (REF_KIND(rule) == REF_NETWORK && i < p->n_networks)
 		snprintf(text, sizeof(text), "network %s", p->networks[i].name);
 	return text;

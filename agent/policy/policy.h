@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <agent/boards.h>
 #include <agent/config.h>
 #include <mirach/flow.h>
 #include <mirach/reasons.h>
@@ -27,7 +28,12 @@ struct policy_bindings {
 	const uint32_t *vport_slots;	/* port slot of config.vports[i] */
 	const uint32_t *vport_nexthops;	/* local next hop id of config.vports[i] */
 	const uint32_t *remote_nexthops;/* tunnel next hop id of config.remotes[i].host */
+	const uint32_t *network_sets;	/* of config.networks[i]: its row of set_slots, SET_NONE: no hoverboards; NULL: none has */
+	const uint32_t (*set_slots)[BOARD_SLOTS]; /* next hop ids */
+	uint32_t n_sets;
 };
+
+#define SET_NONE 0xffffffffu
 
 struct policy;
 
@@ -58,9 +64,10 @@ struct policy_trace {
  * what may not pass gets ACTION_DROP with its reason. @trace may be NULL.
  *
  * Order: scope known > tags match > source owned (vport: its address; fabric: the
- * outer source is the host of that address or prefix) > destination form >
- * gateway > destination route (longest prefix; local before remote) > TTL if it
- * crosses subnets > tags of the receiving vport > samples.
+ * outer source is the host of that address or prefix, or a hoverboard, which has
+ * made sure of that) > destination form > gateway > destination route (longest prefix;
+ * local before remote; on hosts a hoverboard, on hoverboards the endpoints for the
+ * rest) > TTL if it crosses subnets > tags of the receiving vport > samples.
  */
 void policy_compile(const struct policy *p, const struct flow_key *key, struct decision *ret,
 		    struct policy_trace *trace);

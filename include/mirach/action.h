@@ -18,6 +18,7 @@ enum action_verdict {
 	ACTION_FORWARD = 1,			/* run the stages, then the next hop */
 	ACTION_DROP = 2,			/* drop with action.reason */
 	ACTION_GATEWAY = 3,			/* addressed to the virtual gateway: answer echo, drop the rest */
+	ACTION_ENDPOINT = 4,			/* hoverboard: run the stages, then as the endpoint of the destination says */
 };
 
 /* Stage bits, executed from the lowest to the highest. */
@@ -42,6 +43,7 @@ struct action {
 	__u32 rule;				/* rule that decided, for people; not read by the fast path */
 	__u16 reason;				/* ACTION_DROP: enum drop_reason */
 	__be16 push_inner_tci;			/* STAGE_VLAN_PUSH: of a second tag inside the first; 0 = none */
-	__u32 pad[5];				/* zero; room for later stages */
+	__u32 network;				/* ACTION_ENDPOINT: VNI whose endpoints are asked, host order */
+	__u32 pad[4];				/* zero; room for later stages */
 };
 _Static_assert(sizeof(struct action) == 64, "an action is one cache line");

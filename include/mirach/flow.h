@@ -32,6 +32,7 @@
  */
 #define SCOPE_VPORT 0x80000000u			/* | vport slot */
 #define SCOPE_FABRIC 0x40000000u		/* | VNI, 24 bits */
+#define SCOPE_VERIFIED 0x20000000u		/* beside SCOPE_FABRIC: the source is an endpoint of the outer source's */
 #define SCOPE_ID(scope) ((scope) & 0x00ffffffu)
 
 #define FLOW_VLAN_PRESENT 0x1000u		/* set in flow_key.vlan[] beside a VID */

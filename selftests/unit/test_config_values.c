@@ -15,7 +15,8 @@ static void test_unknown_fields(void **state)
 	static const struct refused cases[] = {
 		{{.rest = "vport: []\n"}, "t:19: vport: unknown field; did you mean \"vports\"?"},
 		{{.rest = "x: 1\n"}, "t:19: x: unknown field; known here are host, encapsulation, "
-		  "agent, limits, networks, vports, remotes, samples"},
+		  "agent, limits, networks, vports, remotes, "
+		  "routes, endpoints, samples"},
 		{{.rest = "limits: {folws: 1000}\n"},
 		 "t:19: limits.folws: unknown field; did you mean \"flows\"?"},
 		{{.rest = "limits:\n  flows: 1000\n  Flow_idle: 1s\n"},
@@ -24,9 +25,11 @@ static void test_unknown_fields(void **state)
 		 "t:17: remotes[0].host: is required and missing\n"
 		 "t:17: remotes[0].hsot: unknown field; did you mean \"host\"?"},
 		{{.rest = "\"a\\nb\": 1\n"}, "t:19: a?b: unknown field; known here are host, "
-		  "encapsulation, agent, limits, networks, vports, remotes, samples"},
+		  "encapsulation, agent, limits, networks, vports, remotes, "
+		  "routes, endpoints, samples"},
 		{{.rest = "<<: {a: 1}\n"}, "t:19: <<: unknown field; known here are host, "
-		  "encapsulation, agent, limits, networks, vports, remotes, samples"},
+		  "encapsulation, agent, limits, networks, vports, remotes, "
+		  "routes, endpoints, samples"},
 	};
 
 	(void)state;

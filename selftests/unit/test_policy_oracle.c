@@ -495,7 +495,11 @@ struct tally {
 
 static void try_universe(const struct universe *u, struct tally *tally)
 {
-	const struct policy_bindings b = { u->slots, u->nexthops, u->remote_nexthops };
+	const struct policy_bindings b = {
+		.vport_slots = u->slots,
+		.vport_nexthops = u->nexthops,
+		.remote_nexthops = u->remote_nexthops,
+	};
 	struct policy *p;
 
 	assert_int_equal(policy_new(&u->config, &b, &p), 0);
