@@ -119,6 +119,7 @@ struct host {
 		char region[MODEL_TENANT_LEN];
 	} spec;
 	struct ref *instances, *hoverboards;
+	unsigned int n_instances;
 };
 
 struct hoverboard {
@@ -143,7 +144,7 @@ struct network {
 	struct ref tenant;
 	struct ref *hoverboards;		/* spec.hoverboards.n of them */
 	struct ref *subnets, *instances, *routes, *peerings;
-	unsigned int n_instances;
+	unsigned int n_instances, n_routes;
 };
 
 struct subnet {

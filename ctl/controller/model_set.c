@@ -103,6 +103,37 @@ static bool mac_same(const void *a, const void *b)
 	return !memcmp(x->spec.mac, y->spec.mac, ETH_ADDR_LEN) && x->network.to == y->network.to;
 }
 
+static uint64_t device_hash(const void *entry)
+{
+	const struct instance *i = entry;
+
+	return hash_in(i->host.to, i->spec.device, strlen(i->spec.device));
+}
+
+static bool device_same(const void *a, const void *b)
+{
+	const struct instance *x = a, *y = b;
+
+	return !strcmp(x->spec.device, y->spec.device) && x->host.to == y->host.to;
+}
+
+static uint64_t route_hash(const void *entry)
+{
+	const struct route *r = entry;
+
+	return hash_in(r->network.to, &r->spec.prefix.addr, sizeof(struct ip_addr)) +
+	       r->spec.prefix.len + (r->spec.priority << 8);
+}
+
+static bool route_same(const void *a, const void *b)
+{
+	const struct route *x = a, *y = b;
+
+	return x->network.to == y->network.to && x->spec.priority == y->spec.priority &&
+	       x->spec.prefix.len == y->spec.prefix.len &&
+	       ip_addr_equal(&x->spec.prefix.addr, &y->spec.prefix.addr);
+}
+
 static uint64_t vni_hash(const void *entry)
 {
 	return hash_in(NULL, &((const struct network *)entry)->spec.vni, sizeof(uint64_t));
@@ -131,6 +162,8 @@ void model_set_init(struct model_set *s)
 	index_init(&s->addresses, address_hash, address_same);
 	index_init(&s->macs, mac_hash, mac_same);
 	index_init(&s->vnis, vni_hash, vni_same);
+	index_init(&s->devices, device_hash, device_same);
+	index_init(&s->routes, route_hash, route_same);
 	index_init(&s->underlay, underlay_hash, underlay_same);
 }
 
@@ -149,12 +182,13 @@ void model_set_done(struct model_set *s)
 	index_done(&s->addresses);
 	index_done(&s->macs);
 	index_done(&s->vnis);
+	index_done(&s->devices);
+	index_done(&s->routes);
 	index_done(&s->underlay);
 }
 
-/* Present or a placeholder. */
-static struct object *lookup(const struct model_set *s, enum kind kind, const char *tenant,
-			     const char *name)
+struct object *model_set_placeholder(const struct model_set *s, enum kind kind,
+				     const char *tenant, const char *name)
 {
 	struct object like = { .kind = kind };
 
@@ -169,7 +203,7 @@ static struct object *lookup(const struct model_set *s, enum kind kind, const ch
 struct object *model_set_find(const struct model_set *s, enum kind kind, const char *tenant,
 			      const char *name)
 {
-	struct object *o = lookup(s, kind, tenant, name);
+	struct object *o = model_set_placeholder(s, kind, tenant, name);
 
 	return o && o->present ? o : NULL;
 }
@@ -177,7 +211,7 @@ struct object *model_set_find(const struct model_set *s, enum kind kind, const c
 static void ref_link(struct model_set *s, struct ref *r, struct object *from, enum kind to,
 		     const char *name, size_t list)
 {
-	struct object *target = lookup(s, to, from->tenant, name);
+	struct object *target = model_set_placeholder(s, to, from->tenant, name);
 	struct ref **head;
 
 	if (!target) {
@@ -244,46 +278,75 @@ static void unlink_hoverboards(struct model_set *s, struct network *net)
 	net->hoverboards = NULL;
 }
 
-/* Adds to the tables what @o has, after its references are linked. */
-static void index_content(struct model_set *s, struct object *o)
+/* Tables an instance stands in; its references are linked. */
+static void index_instance(struct model_set *s, struct instance *i)
 {
-	struct instance *i = (struct instance *)o;
-	struct host *h = (struct host *)o;
-
-	if (o->kind == KIND_NETWORK && ((struct network *)o)->spec.vni)
-		check_memory(index_add(&s->vnis, o));
-	if (o->kind == KIND_HOST)
-		for (unsigned int a = 0; a < h->spec.underlay.n; a++) {
-			h->spec.underlay.v[a].owner = o;
-			check_memory(index_add(&s->underlay, &h->spec.underlay.v[a]));
-		}
-	if (o->kind != KIND_INSTANCE)
-		return;
 	for (unsigned int a = 0; a < i->spec.addresses.n; a++) {
-		i->spec.addresses.v[a].owner = o;
+		i->spec.addresses.v[a].owner = &i->o;
 		check_memory(index_add(&s->addresses, &i->spec.addresses.v[a]));
 	}
 	if (!mac_is_zero(i->spec.mac))
 		check_memory(index_add(&s->macs, i));
+	if (i->host.to && i->spec.device)
+		check_memory(index_add(&s->devices, i));
+	if (i->host.to)
+		((struct host *)i->host.to)->n_instances++;
 	((struct network *)i->network.to)->n_instances++;
+}
+
+static void unindex_instance(struct model_set *s, struct instance *i)
+{
+	for (unsigned int a = 0; a < i->spec.addresses.n; a++)
+		index_del(&s->addresses, &i->spec.addresses.v[a]);
+	if (!mac_is_zero(i->spec.mac))
+		index_del(&s->macs, i);
+	if (i->host.to && i->spec.device)
+		index_del(&s->devices, i);
+	if (i->host.to)
+		((struct host *)i->host.to)->n_instances--;
+	((struct network *)i->network.to)->n_instances--;
+}
+
+static void index_host(struct model_set *s, struct host *h)
+{
+	for (unsigned int a = 0; a < h->spec.underlay.n; a++) {
+		h->spec.underlay.v[a].owner = &h->o;
+		check_memory(index_add(&s->underlay, &h->spec.underlay.v[a]));
+	}
+}
+
+static void unindex_host(struct model_set *s, struct host *h)
+{
+	for (unsigned int a = 0; a < h->spec.underlay.n; a++)
+		index_del(&s->underlay, &h->spec.underlay.v[a]);
+}
+
+static void index_content(struct model_set *s, struct object *o)
+{
+	if (o->kind == KIND_NETWORK && ((struct network *)o)->spec.vni)
+		check_memory(index_add(&s->vnis, o));
+	if (o->kind == KIND_ROUTE) {
+		check_memory(index_add(&s->routes, o));
+		((struct network *)((struct route *)o)->network.to)->n_routes++;
+	}
+	if (o->kind == KIND_HOST)
+		index_host(s, (struct host *)o);
+	if (o->kind == KIND_INSTANCE)
+		index_instance(s, (struct instance *)o);
 }
 
 static void unindex_content(struct model_set *s, struct object *o)
 {
-	struct instance *i = (struct instance *)o;
-	struct host *h = (struct host *)o;
-
 	if (o->kind == KIND_NETWORK)
 		index_del(&s->vnis, o);
+	if (o->kind == KIND_ROUTE) {
+		index_del(&s->routes, o);
+		((struct network *)((struct route *)o)->network.to)->n_routes--;
+	}
 	if (o->kind == KIND_HOST)
-		for (unsigned int a = 0; a < h->spec.underlay.n; a++)
-			index_del(&s->underlay, &h->spec.underlay.v[a]);
-	if (o->kind != KIND_INSTANCE)
-		return;
-	for (unsigned int a = 0; a < i->spec.addresses.n; a++)
-		index_del(&s->addresses, &i->spec.addresses.v[a]);
-	index_del(&s->macs, i);
-	((struct network *)i->network.to)->n_instances--;
+		unindex_host(s, (struct host *)o);
+	if (o->kind == KIND_INSTANCE)
+		unindex_instance(s, (struct instance *)o);
 }
 
 static void link_content(struct model_set *s, struct object *o)
@@ -339,7 +402,7 @@ static void swap_content(struct object *a, struct object *b)
 
 struct object *model_set_put(struct model_set *s, struct object *o, struct object **ret_now)
 {
-	struct object *here = lookup(s, o->kind, o->tenant, o->name);
+	struct object *here = model_set_placeholder(s, o->kind, o->tenant, o->name);
 	struct object *old = NULL;
 
 	if (!here) {
@@ -424,6 +487,20 @@ struct instance *model_set_by_mac(const struct model_set *s, const struct networ
 	return index_find_other(&s->macs, &like, except);
 }
 
+struct instance *model_set_by_device(const struct model_set *s, const struct host *host,
+				     const char *device, const struct instance *except)
+{
+	struct instance like = { .spec.device = (char *)device,
+				 .host.to = (struct object *)&host->o };
+
+	return index_find_other(&s->devices, &like, except);
+}
+
+struct route *model_set_same_route(const struct model_set *s, const struct route *route)
+{
+	return index_find_other(&s->routes, route, route);
+}
+
 struct network *model_set_by_vni(const struct model_set *s, uint64_t vni,
 				 const struct network *except)
 {
@@ -472,7 +549,7 @@ struct peering *model_set_peer(const struct model_set *s, const struct peering *
 size_t model_set_bytes(const struct model_set *s)
 {
 	size_t bytes = index_bytes(&s->addresses) + index_bytes(&s->macs) + index_bytes(&s->vnis) +
-		       index_bytes(&s->underlay);
+		       index_bytes(&s->devices) + index_bytes(&s->routes) + index_bytes(&s->underlay);
 
 	for (enum kind k = 0; k < KIND_COUNT; k++)
 		bytes += index_bytes(&s->objects[k]);

@@ -29,6 +29,8 @@ struct model_set {
 	struct index addresses;			/* struct addr_use, by network and address */
 	struct index macs;			/* struct instance, by network and MAC */
 	struct index vnis;			/* struct network */
+	struct index devices;			/* struct instance, by host and device */
+	struct index routes;			/* struct route, by network, prefix and priority */
 	struct index underlay;			/* struct addr_use, by address */
 };
 
@@ -44,6 +46,9 @@ struct object *model_set_del(struct model_set *s, enum kind kind, const char *te
 /* Objects that are present; @tenant "" for kinds without one. */
 struct object *model_set_find(const struct model_set *s, enum kind kind, const char *tenant,
 			      const char *name);
+/* The same, or the placeholder of what others refer to; NULL: nobody does. */
+struct object *model_set_placeholder(const struct model_set *s, enum kind kind,
+				     const char *tenant, const char *name);
 /* "tenant/network" */
 struct network *model_set_find_network(const struct model_set *s, const char *path);
 /* All of a kind, in no order: for (size_t i = 0; (o = model_set_next(s, kind, &i)); ) */
@@ -54,6 +59,10 @@ struct instance *model_set_by_address(const struct model_set *s, const struct ne
 				      const struct ip_addr *a, const struct instance *except);
 struct instance *model_set_by_mac(const struct model_set *s, const struct network *net,
 				  const uint8_t mac[ETH_ADDR_LEN], const struct instance *except);
+struct instance *model_set_by_device(const struct model_set *s, const struct host *host,
+				     const char *device, const struct instance *except);
+/* Another route of the same network, prefix and priority. */
+struct route *model_set_same_route(const struct model_set *s, const struct route *route);
 struct network *model_set_by_vni(const struct model_set *s, uint64_t vni,
 				 const struct network *except);
 struct host *model_set_by_underlay(const struct model_set *s, const struct ip_addr *a,
