@@ -17,10 +17,10 @@
 #include <bpf/fragment.h>
 #include <bpf/hook.h>
 #include <bpf/hub.h>
+#include <bpf/icmp_error.h>
 #include <bpf/lookup.h>
 #include <bpf/responder.h>
 #include <bpf/stages.h>
-#include <bpf/too_big.h>
 #include <maps/nexthop.h>
 
 /* The inner frame into the cursor's key. A frame of several buffers must have its headers in the first. */
@@ -54,7 +54,7 @@ static __always_inline int path_nexthop(struct pkt *pkt, const struct action *ac
 	if (nh->kind == NEXTHOP_DOWN)
 		return DROP(NEXTHOP_DOWN);
 	if (hook_wire_len(pkt) > nh->mtu)
-		return answer_too_big(pkt, nh->mtu);
+		return DROP(TOO_BIG);
 	if ((void *)(eth + 1) > pkt->end)
 		return DROP(SHORT_FRAME);
 	copy_macs(eth, action->dmac);
@@ -76,24 +76,29 @@ static __always_inline void count_flow(const struct pkt *pkt)
 	}
 }
 
+static __always_inline int path_forward(struct pkt *pkt, const struct action *action)
+{
+	int verdict = action->stages ? stages_run(pkt, action) : CONTINUE;
+
+	return verdict ?: path_nexthop(pkt, action);
+}
+
 static __always_inline int path_act(struct pkt *pkt, const struct action *action)
 {
 	int verdict;
 
 	count_flow(pkt);
-	if (action->verdict != ACTION_FORWARD) {
-		if (action->verdict == ACTION_DROP)
-			return -(int)(action->reason & (REASON_MAX - 1)) ?: DROP(BAD_ACTION);
-		if (action->verdict == ACTION_GATEWAY)
-			return respond_gateway(pkt, action);
-		return DROP(BAD_ACTION);
+	if (action->verdict == ACTION_FORWARD) {
+		verdict = path_forward(pkt, action);
+		if (verdict == DROP(TOO_BIG) || verdict == DROP(TTL_EXPIRED))
+			return answer_error(pkt, action, verdict);
+		return verdict;
 	}
-	if (action->stages) {
-		verdict = stages_run(pkt, action);
-		if (verdict)
-			return verdict;
-	}
-	return path_nexthop(pkt, action);
+	if (action->verdict == ACTION_DROP)
+		return -(int)(action->reason & (REASON_MAX - 1)) ?: DROP(BAD_ACTION);
+	if (action->verdict == ACTION_GATEWAY)
+		return respond_gateway(pkt, action);
+	return DROP(BAD_ACTION);
 }
 
 static __always_inline int path_flow(struct pkt *pkt)
