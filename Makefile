@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 CLANG ?= $(firstword $(foreach v,-19 -18 -17 -16,$(shell command -v clang$(v))) clang)
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
-PKGS := libbpf libxdp libnl-3.0 libnl-route-3.0 libcjson yaml-0.1 libevent_core libevent_extra libevent_openssl libevent_pthreads openssl liburcu-mb libcap-ng libsystemd libxxhash
+PKGS := libbpf libxdp libnl-3.0 libnl-route-3.0 libcjson yaml-0.1 libevent_core libevent_extra libevent_openssl libevent_pthreads openssl sqlite3 liburcu-mb libcap-ng libsystemd libxxhash
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes
 C_FLAGS := -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) -Iinclude -I. -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
@@ -28,7 +28,7 @@ SKELS := $(BPF:$(BUILD)/bpf/%.bpf.o=$(BUILD)/gen/%.skel.h)
 UNIT := $(basename $(call objs,selftests/unit/test_*.c))
 
 .PHONY: all deps check check-bpf check-net test bench baseline demo docs install lint clean
-all: $(BPF) $(BUILD)/mirachd $(BUILD)/mirachctl
+all: $(BPF) $(BUILD)/mirachd $(BUILD)/mirachctl $(BUILD)/mirach-controller
 deps:
 	@scripts/deps
 check: deps			# pure code: no root, no namespaces
@@ -50,7 +50,7 @@ lint: deps
 docs: all
 	@scripts/docs $(BUILD)/docs
 install: all
-	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/mirachd
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/mirachd $(BUILD)/mirach-controller
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/mirachctl
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/mirach/bpf $(BPF)
 clean:
@@ -59,6 +59,8 @@ clean:
 $(BUILD)/mirachd: $(BUILD)/agent/main.o $(AGENT) $(LIB)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/mirachctl: $(BUILD)/ctl/cli/main.o $(CLI) $(SHARED) $(LIB)
+	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/mirach-controller: $(BUILD)/ctl/controller/main.o $(CONTROLLER) $(LIB)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/selftests/unit/%: $(BUILD)/selftests/unit/%.o $(AGENT) $(CLI) $(CONTROLLER) $(LIB)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * main.c - mirach-controller: reads its options, opens the store, runs the loop
+ *
+ * One process is one controller; several share a store. Everything that decides is
+ * on this one loop; threads are the store's own business.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <systemd/sd-daemon.h>
+
+#include <ctl/controller/store.h>
+#include <lib/log.h>
+#include <lib/version.h>
+
+#define STORE_DEFAULT "sqlite:/var/lib/mirach/store.db"
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct options {
+	struct store_options store;
+	enum log_level level;
+	bool done;			/* said what was asked, nothing to run */
+};
+
+static const struct option_help {
+	struct option option;
+	const char *arg, *help;
+} options[] = {
+	{ { "store", required_argument, NULL, 's' }, "WHERE",
+	  "sqlite:PATH or etcd:URL[,URL...] (default " STORE_DEFAULT ")" },
+	{ { "store-ca", required_argument, NULL, 'A' }, "FILE", "etcd over https: authority, PEM" },
+	{ { "store-cert", required_argument, NULL, 'C' }, "FILE", "etcd over https: our certificate" },
+	{ { "store-key", required_argument, NULL, 'K' }, "FILE", "etcd over https: our private key" },
+	{ { "log-level", required_argument, NULL, 'l' }, "LEVEL", "error, warn, info or debug" },
+	{ { "version", no_argument, NULL, 'V' }, NULL, "says the version" },
+	{ { "help", no_argument, NULL, 'h' }, NULL, "says this" },
+};
+
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static void print_help(FILE *out)
+{
+	char left[64];
+
+	fputs("usage: mirach-controller [option...]\n\n", out);
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		snprintf(left, sizeof(left), "--%s%s%s", options[i].option.name,
+			 options[i].arg ? " " : "", options[i].arg ?: "");
+		fprintf(out, "  %-20s %s\n", left, options[i].help);
+	}
+}
+
+static int usage_error(const char *what)
+{
+	fprintf(stderr, "mirach-controller: %s; --help lists what there is\n", what);
+	return EXIT_USAGE;
+}
+
+static int set_option(struct options *o, int c)
+{
+	switch (c) {
+	case 's':
+		o->store.where = optarg;
+		return 0;
+	case 'A':
+		o->store.ca = optarg;
+		return 0;
+	case 'C':
+		o->store.cert = optarg;
+		return 0;
+	case 'K':
+		o->store.key = optarg;
+		return 0;
+	case 'l':
+		if (log_level_parse(optarg, &o->level))
+			return usage_error("--log-level is one of error, warn, info, debug");
+		return 0;
+	case 'V':
+		puts("mirach-controller " MIRACH_VERSION);
+		o->done = true;
+		return 0;
+	case 'h':
+		print_help(stdout);
+		o->done = true;
+		return 0;
+	}
+	return usage_error("see the line above");
+}
+
+static int read_options(int argc, char **argv, struct options *o)
+{
+	struct option longopts[N_OPTIONS + 1] = {};
+	int c, status = 0;
+
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		longopts[i] = options[i].option;
+	while (!status && !o->done && (c = getopt_long(argc, argv, "s:l:Vh", longopts, NULL)) != -1)
+		status = set_option(o, c);
+	if (!status && !o->done && optind < argc)
+		status = usage_error("it takes options only");
+	return status;
+}
+
+static void stop(evutil_socket_t signal, short what, void *base)
+{
+	(void)signal;
+	(void)what;
+	event_base_loopbreak(base);
+}
+
+static int run(const struct options *o)
+{
+	struct event_base *base = event_base_new();
+	struct event *term = evsignal_new(base, SIGTERM, stop, base);
+	struct event *intr = evsignal_new(base, SIGINT, stop, base);
+	struct store *store;
+	struct error e;
+	int status = 0;
+
+	if (store_open(base, &o->store, &store, &e)) {
+		log_error("cannot start", "error", e.text);
+		status = EXIT_FAILED;
+	} else {
+		event_add(term, NULL);
+		event_add(intr, NULL);
+		log_info("ready", "store", o->store.where);
+		sd_notify(0, "READY=1");
+		event_base_dispatch(base);
+		store_close(store);
+	}
+	event_free(term);
+	event_free(intr);
+	event_base_free(base);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .store.where = STORE_DEFAULT, .level = LOG_LEVEL_INFO };
+	int status = read_options(argc, argv, &o);
+
+	if (status || o.done)
+		return status;
+	log_init("mirach-controller");
+	log_set_level(o.level);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	return run(&o);
+}
