@@ -144,6 +144,20 @@ static void conn_answer(struct conn *c, int err, cJSON *result, struct error *e)
 
 static void conn_work(struct conn *c);
 
+static void later_finish(evutil_socket_t fd, short what, void *arg);
+
+static int later_arm(struct conn *c)
+{
+	const struct timeval delay = {
+		.tv_sec = c->later.delay_ms / 1000,
+		.tv_usec = c->later.delay_ms % 1000 * 1000,
+	};
+
+	if (!c->timer)
+		c->timer = evtimer_new(c->admin->agent->base, later_finish, c);
+	return c->timer && !evtimer_add(c->timer, &delay) ? 0 : -ENOMEM;
+}
+
 static void later_finish(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
@@ -153,20 +167,13 @@ static void later_finish(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	err = c->later.finish(c->admin->agent, c->later.state, result, &e);
+	if (err == -EAGAIN && !later_arm(c)) {
+		cJSON_Delete(result);
+		return;
+	}
 	later_done(c);
 	conn_answer(c, err, result, &e);
 	conn_work(c);
-}
-
-static int later_arm(struct conn *c)
-{
-	const struct timeval delay = {
-		.tv_sec = c->later.delay_ms / 1000,
-		.tv_usec = c->later.delay_ms % 1000 * 1000,
-	};
-
-	c->timer = evtimer_new(c->admin->agent->base, later_finish, c);
-	return c->timer && !evtimer_add(c->timer, &delay) ? 0 : -ENOMEM;
 }
 
 static void conn_request(struct conn *c, const cJSON *request)

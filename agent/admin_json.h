@@ -28,6 +28,9 @@ void json_action(cJSON *o, const struct agent *a, const struct action *action);
 cJSON *json_nexthop(const struct agent *a, uint32_t id);
 /* A row of vport.list. */
 cJSON *json_vport(const struct vport_view *view);
+/* Vports that wait for a device, as rows of vport.list; `controller` of status. admin_ops_control.c */
+void json_unbound(cJSON *list, const struct agent *a);
+void json_controller(cJSON *o, const struct agent *a);
 /* Adds usage, drops, closes and gap of a port slot to @o. 0 or -errno. */
 int json_books(cJSON *o, const struct agent *a, uint32_t slot, struct error *e);
 

@@ -10,6 +10,7 @@
 static const struct admin_op *const tables[] = {
 	admin_agent_ops,
 	admin_port_ops,
+	admin_control_ops,
 	admin_flow_ops,
 	admin_trace_ops,
 };

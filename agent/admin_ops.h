@@ -22,7 +22,7 @@ struct agent;
 /* The second half of an operation, run `delay_ms` later unless the asker is gone. */
 struct admin_later {
 	unsigned int delay_ms;		/* 0: there is none */
-	int (*finish)(struct agent *a, void *state, cJSON *result, struct error *e);
+	int (*finish)(struct agent *a, void *state, cJSON *result, struct error *e); /* -EAGAIN: once more */
 	void (*drop)(void *state);	/* frees it, finished or not */
 	void *state;
 };
@@ -48,5 +48,6 @@ cJSON *admin_reply_error(const struct error *e);
 /* The rows, by file. Each ends with name NULL. */
 extern const struct admin_op admin_agent_ops[];	/* admin_ops_agent.c */
 extern const struct admin_op admin_port_ops[];	/* admin_ops_port.c */
+extern const struct admin_op admin_control_ops[];	/* admin_ops_control.c */
 extern const struct admin_op admin_flow_ops[];	/* admin_ops_flow.c */
 extern const struct admin_op admin_trace_ops[];	/* admin_ops_trace.c */

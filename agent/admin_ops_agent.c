@@ -171,11 +171,12 @@ static int op_status(struct agent *a, const cJSON *args, cJSON *o, struct admin_
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	cJSON_AddStringToObject(o, "host", a->config->host_name ?: "");
 	cJSON_AddNumberToObject(o, "uptime_s", (double)(clock_now_ns() - a->started_ns) / NS_PER_S);
-	cJSON_AddStringToObject(o, "config", a->config_path);
+	cJSON_AddStringToObject(o, "config", a->options.config ?: "");
 	cJSON_AddStringToObject(o, "bpffs", a->config->bpffs);
 	cJSON_AddBoolToObject(o, "adopted", dp_adopted(a->dp));
 	cJSON_AddStringToObject(o, "log_level", log_level_name(log_get_level()));
 	status_reload(o, a);
+	json_controller(o, a);
 	status_underlay(o, a->config);
 	status_datapath(o, a);
 	status_ports(o, a);

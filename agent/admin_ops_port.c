@@ -22,8 +22,11 @@ static void list_vport(const struct vport_view *view, void *arg)
 static int op_vport_list(struct agent *a, const cJSON *args, cJSON *o, struct admin_later *later,
 			 struct error *e)
 {
+	cJSON *list = cJSON_AddArrayToObject(o, "vports");
+
 	(void)args, (void)later, (void)e;
-	vports_each(a->vports, list_vport, cJSON_AddArrayToObject(o, "vports"));
+	vports_each(a->vports, list_vport, list);
+	json_unbound(list, a);
 	return 0;
 }
 

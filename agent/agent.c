@@ -22,6 +22,8 @@
 #include <agent/admin.h>
 #include <agent/change.h>
 #include <agent/instance.h>
+#include <agent/session.h>
+#include <agent/state.h>
 #include <lib/clock.h>
 #include <lib/log.h>
 
@@ -58,7 +60,15 @@ static int wait_settled(struct agent *a)
 
 static int start_config(struct agent *a, struct error *e)
 {
-	return config_load(a->config_path, &a->config, e);
+	const struct state_options o = {
+		.host = a->options.name,
+		.bootstrap = a->options.config,
+		.dir = a->options.state_dir,
+	};
+
+	if (!a->options.controllers)
+		return config_load(a->options.config, &a->config, e);
+	return state_new(&o, &a->state, &a->config, e);
 }
 
 static int start_lock(struct agent *a, struct error *e)
@@ -136,11 +146,46 @@ static int start_vports(struct agent *a, struct error *e)
 	return vports_new(a->base, a->dp, a->underlay, a->hub_slot, &a->vports, e);
 }
 
+/* With a controller: what was in force last, as the checkpoint has it. */
+static int start_state(struct agent *a, struct error *e)
+{
+	struct config *last;
+	int err;
+
+	if (!a->state)
+		return 0;
+	err = state_restore(a->state, a, &last, e);
+	if (err)
+		return err;
+	a->held = !last && dp_adopted(a->dp);
+	if (last) {
+		config_free(a->config);
+		a->config = last;
+	}
+	return 0;
+}
+
+/* Nothing is made true; the policy is for those who ask for explanations. */
+static int hold(struct agent *a, struct error *e)
+{
+	const struct policy_bindings none = {};
+	int err = policy_new(a->config, &none, &a->policy);
+
+	if (err)
+		return error_set(e, err, "no memory for a policy");
+	log_warn("nothing is known of this host: what an earlier agent left stays until a "
+		 "controller has spoken");
+	return 0;
+}
+
 static int start_policy(struct agent *a, struct error *e)
 {
 	struct change c;
-	int err = change_begin(&c, a, a->config, e);
+	int err;
 
+	if (a->held)
+		return hold(a, e);
+	err = change_begin(&c, a, a->config, e);
 	if (!err)
 		err = wait_settled(a);
 	if (!err)
@@ -161,6 +206,8 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	flow_thread_grace(a->flows);
 	samples_drain(&a->samples, a->dp);
+	if (a->session)
+		session_tick(a->session);
 }
 
 static int start_tick(struct agent *a, struct error *e)
@@ -173,9 +220,14 @@ static int start_tick(struct agent *a, struct error *e)
 	return 0;
 }
 
+static int start_session(struct agent *a, struct error *e)
+{
+	return a->state ? session_new(a, &a->session, e) : 0;
+}
+
 static int (*const ladder[])(struct agent *a, struct error *e) = {
-	start_config, start_lock,     start_loop,   start_dp,	  start_hub,   start_flows,
-	start_underlay, start_vports, start_policy, start_admin, start_tick,
+	start_config, start_lock,  start_loop,	 start_dp,     start_hub,   start_flows, start_underlay,
+	start_vports, start_state, start_policy, start_session, start_admin, start_tick,
 };
 
 static const char *counted(unsigned int n)
@@ -186,15 +238,16 @@ static const char *counted(unsigned int n)
 static void log_started(const struct agent *a)
 {
 	log_info(dp_adopted(a->dp) ? "started, adopted the datapath of an earlier agent" : "started",
-		 "config", a->config_path, "host", a->config->host_name,
+		 "config", a->options.config ?: "none", "controllers", a->options.controllers ?: "none",
+		 "host", a->config->host_name,
 		 "networks", counted(a->config->n_networks),
 		 "vports", counted(a->config->n_vports),
 		 "remotes", counted(a->config->n_remotes));
 }
 
-int agent_start(struct agent *a, const char *config_path, struct error *e)
+int agent_start(struct agent *a, const struct agent_options *o, struct error *e)
 {
-	*a = (struct agent){ .config_path = config_path, .lock_fd = -1, .started_ns = clock_now_ns() };
+	*a = (struct agent){ .options = *o, .lock_fd = -1, .started_ns = clock_now_ns() };
 	for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++) {
 		int err = ladder[i](a, e);
 
@@ -212,6 +265,8 @@ void agent_stop(struct agent *a)
 	if (a->tick)
 		event_free(a->tick);
 	admin_free(a->admin);
+	session_free(a->session);
+	state_free(a->state);
 	policy_free(a->policy);
 	vports_free(a->vports);
 	underlay_free(a->underlay);
@@ -260,7 +315,10 @@ static int reload(struct agent *a, struct error *e)
 	struct error undo = {};
 	int err;
 
-	err = config_load(a->config_path, &config, e);
+	if (a->state)
+		return error_set(e, -EOPNOTSUPP, "this host's configuration comes from a controller; "
+				 "restart the agent for another file");
+	err = config_load(a->options.config, &config, e);
 	if (err)
 		return err;
 	err = check_unchanged(a->config, config, e);
@@ -334,14 +392,17 @@ static int teardown(const struct config *config, struct error *e)
 	return err;
 }
 
-int agent_teardown(const char *config_path, struct error *e)
+int agent_teardown(const struct agent_options *o, struct error *e)
 {
-	struct config *config = NULL;
-	int err = config_load(config_path, &config, e);
+	struct agent a = { .options = *o };
+	int err = start_config(&a, e);
 
 	if (err)
 		return err;
-	err = teardown(config, e);
-	config_free(config);
+	err = teardown(a.config, e);
+	if (!err && a.state)
+		state_erase(a.state);
+	state_free(a.state);
+	config_free(a.config);
 	return err;
 }

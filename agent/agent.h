@@ -2,7 +2,7 @@
 /*
  * agent.h - the pieces of mirachd and the order they start in
  *
- *	config ► lock ► dp ► hub ► flow thread ► underlay ► vports ► policy ► admin socket
+ *	config ► lock ► dp ► hub ► flow thread ► underlay ► vports ► policy ► session ► admin socket
  *
  * agent_start() climbs this ladder, agent_stop() goes down it; nothing that the
  * fast path needs is undone on the way down. The flow thread's socket is there
@@ -25,6 +25,8 @@
 struct event;
 struct event_base;
 struct admin;
+struct session;
+struct state;
 
 #define HUB_PREFIX "mirach"		/* devices mirach0n and mirach0f */
 #define HUB_SLOT_NEAR 1u		/* port slots of the hub's ends; vports begin after them */
@@ -32,12 +34,24 @@ struct admin;
 #define HUB_NAME_NEAR "hub0-near"
 #define HUB_NAME_FAR "hub0-far"
 
+/* Where the configuration comes from: a file, or a controller. Strings live as long as the agent. */
+struct agent_options {
+	const char *config;		/* the file; with a controller its sections agent and limits, or NULL */
+	const char *controllers;	/* HOST:PORT[,HOST:PORT...]; NULL: the file says all */
+	const char *name;		/* of this host, as its certificate has it */
+	const char *ca, *cert, *key;	/* PEM files */
+	const char *state_dir;		/* of the checkpoint */
+};
+
 struct agent {
 	struct event_base *base;
 	struct event *tick;		/* once a second: grace periods, samples */
 	int lock_fd;			/* instance.h; -1 until it is held */
-	const char *config_path;
-	struct config *config;
+	struct agent_options options;
+	struct config *config;		/* in force */
+	struct state *state;		/* NULL without a controller, as is session */
+	struct session *session;
+	bool held;			/* nothing is known yet, so what an earlier agent left stays */
 	struct dp *dp;
 	struct hub hub;
 	uint32_t hub_slot;
@@ -54,9 +68,9 @@ struct agent {
 };
 
 /* @a zeroed. On failure everything is undone and the agent may be started again. */
-int agent_start(struct agent *a, const char *config_path, struct error *e);
+int agent_start(struct agent *a, const struct agent_options *o, struct error *e);
 void agent_stop(struct agent *a);	/* half-built is allowed */
 /* On failure the configuration before it stays in force. */
 int agent_reload(struct agent *a, struct error *e);
 /* Removes everything an agent with this configuration made. For `mirachd --teardown`. */
-int agent_teardown(const char *config_path, struct error *e);
+int agent_teardown(const struct agent_options *o, struct error *e);

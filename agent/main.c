@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <agent/agent.h>
+#include <agent/state_config.h>
 #include <lib/log.h>
 #include <lib/privileges.h>
 #include <lib/version.h>
@@ -25,8 +26,10 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum mode { MODE_RUN, MODE_CHECK, MODE_TEARDOWN };
 
+#define STATE_DIR "/var/lib/mirach"
+
 struct options {
-	const char *config;
+	struct agent_options agent;
 	enum log_level level;
 	enum mode mode;
 };
@@ -35,7 +38,16 @@ static const struct option_help {
 	struct option option;
 	const char *arg, *help;
 } options_table[] = {
-	{ { "config", required_argument, NULL, 'c' }, "FILE", "the configuration, YAML or JSON" },
+	{ { "config", required_argument, NULL, 'c' }, "FILE",
+	  "the configuration, YAML or JSON; with --controller only agent and limits" },
+	{ { "controller", required_argument, NULL, 'C' }, "HOST:PORT,...",
+	  "take the configuration from there, any that answers" },
+	{ { "name", required_argument, NULL, 'n' }, "NAME", "of this host, as its certificate has it" },
+	{ { "ca", required_argument, NULL, 'A' }, "FILE", "who signs controllers' certificates" },
+	{ { "cert", required_argument, NULL, 'E' }, "FILE", "this host's certificate" },
+	{ { "key", required_argument, NULL, 'K' }, "FILE", "its key" },
+	{ { "state", required_argument, NULL, 's' }, "DIR",
+	  "keeps what was in force last; default " STATE_DIR },
 	{ { "check", no_argument, NULL, 'k' }, NULL, "say whether the configuration is good, and exit" },
 	{ { "teardown", no_argument, NULL, 't' }, NULL,
 	  "remove everything an agent with this configuration made, and exit" },
@@ -47,14 +59,16 @@ static const struct option_help {
 
 static void print_help(FILE *out)
 {
-	fputs("Usage: mirachd --config FILE [--check | --teardown] [--log-level LEVEL]\n\n"
+	fputs("Usage: mirachd --config FILE [--check | --teardown] [--log-level LEVEL]\n"
+	      "       mirachd --controller HOST:PORT,... --name NAME --ca FILE --cert FILE --key FILE\n"
+	      "               [--state DIR] [--config FILE] [--check | --teardown] [--log-level LEVEL]\n\n"
 	      "The Mirach agent: a virtual network's end on this host.\n\n", out);
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct option_help *o = &options_table[i];
 		char left[40];
 
 		snprintf(left, sizeof(left), "--%s %s", o->option.name, o->arg ?: "");
-		fprintf(out, "  %-20s %s\n", left, o->help);
+		fprintf(out, "  %-26s %s\n", left, o->help);
 	}
 	fputs("\nSIGHUP reloads the configuration. SIGTERM stops the agent; packets of known\n"
 	      "flows go on. mirachctl asks a running agent.\n", out);
@@ -66,6 +80,40 @@ static int usage_error(const char *what)
 	return EXIT_USAGE;
 }
 
+/* Either a file says all, or a controller and the four things that a session needs. */
+static int check_options(const struct agent_options *o)
+{
+	if (o->controllers)
+		return o->name && o->ca && o->cert && o->key ? -1 :
+		       usage_error("--controller needs --name, --ca, --cert and --key");
+	if (o->name || o->ca || o->cert || o->key)
+		return usage_error("--name, --ca, --cert and --key are for --controller");
+	return o->config ? -1 : usage_error("--config FILE or --controller HOST:PORT is needed");
+}
+
+/* Where the option's text goes; NULL for those that are more than text. */
+static const char **text_option(struct agent_options *o, int c)
+{
+	switch (c) {
+	case 'c':
+		return &o->config;
+	case 'C':
+		return &o->controllers;
+	case 'n':
+		return &o->name;
+	case 'A':
+		return &o->ca;
+	case 'E':
+		return &o->cert;
+	case 'K':
+		return &o->key;
+	case 's':
+		return &o->state_dir;
+	default:
+		return NULL;
+	}
+}
+
 /* Returns -1 to go on, or the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -75,10 +123,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		longopts[i] = options_table[i].option;
 	while ((c = getopt_long(argc, argv, "c:l:Vh", longopts, NULL)) != -1) {
+		const char **text = text_option(&o->agent, c);
+
+		if (text) {
+			*text = optarg;
+			continue;
+		}
 		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
 		case 'k':
 			o->mode = MODE_CHECK;
 			break;
@@ -101,21 +152,28 @@ static int parse_options(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		return usage_error("no arguments besides options");
-	return o->config ? -1 : usage_error("--config FILE is needed");
+	return check_options(&o->agent);
 }
 
-static int check(const char *path)
+static int check(const struct agent_options *o)
 {
 	struct config *config;
+	struct doc *bootstrap = NULL;
 	struct error e = {};
+	int err;
 
-	if (config_load(path, &config, &e)) {
+	if (o->controllers)
+		err = state_bootstrap(o->config, o->name, &bootstrap, &config, &e);
+	else
+		err = config_load(o->config, &config, &e);
+	if (err) {
 		fprintf(stderr, "%s\n", e.text);
 		return EXIT_FAILED;
 	}
-	printf("%s: good: host %s, %u networks, %u vports, %u remotes\n", path, config->host_name,
-	       config->n_networks, config->n_vports, config->n_remotes);
+	printf("%s: good: host %s, %u networks, %u vports, %u remotes\n", o->config ?: "no file",
+	       config->host_name, config->n_networks, config->n_vports, config->n_remotes);
 	config_free(config);
+	doc_free(bootstrap);
 	return 0;
 }
 
@@ -133,11 +191,11 @@ static int failed(const char *msg, const struct error *e)
 	return EXIT_FAILED;
 }
 
-static int teardown(const char *config)
+static int teardown(const struct agent_options *o)
 {
 	struct error e = {};
 
-	if (agent_teardown(config, &e))
+	if (agent_teardown(o, &e))
 		return failed("teardown failed", &e);
 	return 0;
 }
@@ -184,12 +242,12 @@ static void run_loop(struct agent *a)
 			event_free(events[i]);
 }
 
-static int run(const char *config)
+static int run(const struct agent_options *o)
 {
 	static struct agent agent;	/* large: it keeps samples */
 	struct error e = {};
 
-	if (agent_start(&agent, config, &e))
+	if (agent_start(&agent, o, &e))
 		return failed("cannot start", &e);
 	run_loop(&agent);
 	agent_stop(&agent);
@@ -198,7 +256,7 @@ static int run(const char *config)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .level = LOG_LEVEL_INFO };
+	struct options o = { .agent.state_dir = STATE_DIR, .level = LOG_LEVEL_INFO };
 	struct error e = {};
 	int rc;
 
@@ -206,12 +264,12 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (o.mode == MODE_CHECK)
-		return check(o.config);
+		return check(&o.agent);
 
 	log_init("mirachd");
 	log_set_level(o.level);
 	signal(SIGPIPE, SIG_IGN);
 	if (privileges_check(&e))
 		return failed("cannot start", &e);
-	return o.mode == MODE_TEARDOWN ? teardown(o.config) : run(o.config);
+	return o.mode == MODE_TEARDOWN ? teardown(&o.agent) : run(&o.agent);
 }

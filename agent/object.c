@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include <lib/doc_json.h>
 
 static const struct {
@@ -45,9 +47,9 @@ bool object_id_valid(const char *id)
 	return true;
 }
 
-static bool is_digest(const char *v)
+uint64_t object_hash(const char *id)
 {
-	return strlen(v) == OBJECT_V_LEN && strspn(v, "0123456789abcdef") == OBJECT_V_LEN;
+	return XXH3_64bits(id, strlen(id));
 }
 
 /* The tree. */
@@ -139,32 +141,41 @@ int object_new(const cJSON *json, struct object **ret, struct error *e)
 {
 	const cJSON *spec = cJSON_GetObjectItemCaseSensitive(json, "spec");
 	const char *id = text_of(json, "id"), *v = text_of(json, "v");
+	struct digest digest;
 	struct object *o;
 	int err;
 
 	if (!id || !object_id_valid(id))
 		return error_set(e, -EBADMSG, "an object has no proper id");
-	if (!v || !is_digest(v))
+	if (!v || digest_parse(v, &digest))
 		return error_set(e, -EBADMSG, "%s: v is not 32 hex digits", id);
 	if (!cJSON_IsObject(spec))
 		return error_set(e, -EBADMSG, "%s: spec is not an object", id);
 	o = calloc(1, sizeof(*o) + strlen(id) + 1);
 	if (!o)
 		return error_set(e, -ENOMEM, "%s: no memory", id);
+	o->refs = 1;
 	strcpy(o->id, id);
-	strcpy(o->v, v);
+	o->v = digest;
 	o->kind = object_kind_of(id);
+	o->hash = object_hash(id);
 	err = fill(o, spec, e);
 	if (err)
-		object_free(o);
+		object_put(o);
 	else
 		*ret = o;
 	return err;
 }
 
-void object_free(struct object *o)
+struct object *object_get(struct object *o)
 {
-	if (!o)
+	o->refs++;
+	return o;
+}
+
+void object_put(struct object *o)
+{
+	if (!o || --o->refs)
 		return;
 	free(o->spec);
 	doc_free(o->doc);

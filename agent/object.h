@@ -31,9 +31,9 @@
 #include <lib/addr.h>
 #include <lib/doc.h>
 #include <lib/error.h>
+#include <lib/objset.h>
 
 #define OBJECT_ID_MAX 159
-#define OBJECT_V_LEN 32			/* hex digits */
 
 enum object_kind {
 	OBJECT_HOST,
@@ -46,8 +46,10 @@ enum object_kind {
 };
 
 struct object {
+	unsigned int refs;
 	enum object_kind kind;
-	char v[OBJECT_V_LEN + 1];
+	uint64_t hash;			/* of the id: XXH3-64, which also names its bucket */
+	struct digest v;
 	char *spec;			/* JSON text */
 	struct doc *doc;		/* as the schema wants it; NULL: endpoints, kinds not known */
 	struct doc *encapsulation;	/* host/self only; NULL: not said */
@@ -55,9 +57,11 @@ struct object {
 };
 
 /* -EBADMSG: not an object; @e names the id as far as there is one. -ENOMEM. */
-int object_new(const cJSON *json, struct object **ret, struct error *e);
-void object_free(struct object *o);	/* NULL is allowed */
+int object_new(const cJSON *json, struct object **ret, struct error *e);	/* one reference */
+struct object *object_get(struct object *o);
+void object_put(struct object *o);	/* NULL is allowed */
 
+uint64_t object_hash(const char *id);
 bool object_id_valid(const char *id);
 enum object_kind object_kind_of(const char *id);
 /* What the id says behind its kind: "acme.web-1". */

@@ -30,6 +30,38 @@ static const char *states(const cJSON *o, const char *field)
 	return *text ? text : "none";
 }
 
+static void status_checkpoint(const cJSON *o)
+{
+	const cJSON *age = view_item(o, "age_s");
+	const char *problem = view_text(o, "problem");
+
+	if (*problem)
+		line("checkpoint", view_fmt("not written: %s", problem));
+	else if (age)
+		line("checkpoint", view_fmt("%s, written %s ago", view_text(o, "path"),
+					    view_seconds(age->valuedouble)));
+	else
+		line("checkpoint", view_fmt("%s", view_text(o, "path")));
+}
+
+static void status_controller(const cJSON *o)
+{
+	const char *error = view_text(o, "last_error"), *refusal = view_text(o, "last_refusal");
+
+	if (!o)
+		return;
+	line("controller", view_fmt("%s, %s for %s", view_text(o, "endpoint"), view_text(o, "session"),
+				    view_seconds(view_number(o, "since_s"))));
+	if (*error)
+		line("last error", error);
+	line("state", view_fmt("revision %.0f, %.0f objects%s", view_number(o, "revision"),
+			       view_number(o, "objects"), view_flag(o, "known") ? "" :
+			       "; nothing known yet, an earlier agent's datapath is left alone"));
+	if (*refusal)
+		line("last refusal", refusal);
+	status_checkpoint(view_item(o, "checkpoint"));
+}
+
 static void status_agent(const cJSON *o)
 {
 	const cJSON *last = view_item(o, "last_reload");
@@ -38,10 +70,12 @@ static void status_agent(const cJSON *o)
 			       view_number(o, "pid"), view_seconds(view_number(o, "uptime_s")),
 			       view_flag(o, "adopted") ? ", adopted an earlier agent's datapath" : ""));
 	line("host", view_text(o, "host"));
-	line("config", view_fmt("%s, reloaded %.0f times", view_text(o, "config"),
-				view_number(o, "reloads")));
+	if (*view_text(o, "config"))
+		line("config", view_fmt("%s, reloaded %.0f times", view_text(o, "config"),
+					view_number(o, "reloads")));
 	if (last && !view_flag(last, "ok"))
 		line("last reload", view_fmt("refused: %s", view_text(last, "error")));
+	status_controller(view_item(o, "controller"));
 	line("log level", view_text(o, "log_level"));
 }
 

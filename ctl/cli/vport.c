@@ -3,6 +3,7 @@
  * vport.c - vport list, vport show: where guests and the underlay plug in
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <ctl/cli/cli.h>
 #include <ctl/cli/view.h>
@@ -95,9 +96,55 @@ static int cmd_show(struct cli *cli)
 	return rc ? rc : cli_show(cli, result, print_show);
 }
 
+static const struct opt attach_opts[] = {
+	{ "instance", OPT_TEXT, "TENANT.NAME", "which instance", false },
+	{ "dev", OPT_TEXT, "DEVICE", "the host's end: its tap or veth", true },
+	{ "netns", OPT_TEXT, "NETNS", "the guest's namespace, if the agent may prepare its end", false },
+	{ "guest-device", OPT_TEXT, "DEVICE", "interface in there, default the other end of the veth", false },
+	{},
+};
+
+static void print_attach(const cJSON *o)
+{
+	printf("%s is on %s%s\n", view_text(o, "instance"), view_text(o, "device"),
+	       strcmp(view_text(o, "state"), "bound") ? "; the controller has not been heard yet" : "");
+}
+
+static int cmd_attach(struct cli *cli)
+{
+	cJSON *args = opts_json(cli->opts), *result;
+	const char *device = opts_text(cli->opts, "dev");
+	int rc;
+
+	if (device)
+		cJSON_AddStringToObject(args, "device", device);
+	rc = cli_ask(cli, "vport.attach", args, &result);
+	return rc ? rc : cli_show(cli, result, print_attach);
+}
+
+static const struct opt detach_opts[] = {
+	{ "instance", OPT_TEXT, "TENANT.NAME", "which instance", false },
+	{},
+};
+
+static void print_detach(const cJSON *o)
+{
+	printf("%s has no device any more\n", view_text(o, "instance"));
+}
+
+static int cmd_detach(struct cli *cli)
+{
+	return cli_ask_and_show(cli, "vport.detach", print_detach);
+}
+
 const struct command vport_commands[] = {
 	{ .name = "vport list", .help = "vports and uplinks, and how they are", .run = cmd_list },
 	{ .name = "vport show", .words = "NAME", .min_words = 1, .max_words = 1, .run = cmd_show,
 	  .help = "one of them in full, with its counters" },
+	{ .name = "vport attach", .opts = attach_opts, .run = cmd_attach,
+	  .help = "give an instance of a controller its device on this host",
+	  .example = "mirachctl vport attach --instance acme.web-1 --dev tap3" },
+	{ .name = "vport detach", .opts = detach_opts, .run = cmd_detach,
+	  .help = "take it back" },
 	{},
 };

@@ -18,6 +18,9 @@ $(FUZZ)/fuzz_pmtu: $(call fuzz_objs,selftests/fuzz/fuzz_pmtu.c agent/pmtu.c lib/
 $(FUZZ)/fuzz_config: $(call fuzz_objs,selftests/fuzz/fuzz_config.c agent/config*.c lib/doc.c lib/addr.c lib/error.c)
 $(FUZZ)/fuzz_admin: $(call fuzz_objs,selftests/fuzz/fuzz_admin.c $(filter-out agent/main.c,$(wildcard agent/*.c)) agent/policy/*.c lib/*.c)
 $(FUZZ)/fuzz_frame: $(call fuzz_objs,selftests/fuzz/fuzz_frame.c lib/frame.c lib/error.c)
+$(FUZZ)/fuzz_checkpoint: $(call fuzz_objs,selftests/fuzz/fuzz_checkpoint.c agent/checkpoint.c agent/object.c \
+	agent/object_set.c agent/bind.c agent/state_config.c agent/config*.c lib/doc.c lib/doc_json.c lib/addr.c lib/error.c \
+	lib/objset.c)
 $(FUZZ)/fuzz_msg: $(call fuzz_objs,selftests/fuzz/fuzz_msg.c lib/msg.c lib/msg_host.c lib/objset.c lib/frame.c lib/error.c)
 $(call fuzz_objs,agent/*.c): | $(SKELS)
 $(FUZZERS):

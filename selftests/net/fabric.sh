@@ -227,8 +227,11 @@ ask() {
 	ctl "$h" --json "$@" | jq -r "$filter"
 }
 
+# With a controller (control.sh) what it is told, else its file.
 agent_launch() {
-	background "$1" "$TMP/$1.log" "$BUILD/mirachd" --config "$TMP/$1.yaml" \
+	local options=(--config "$TMP/$1.yaml")
+	[[ -z ${CONTROLLED:-} ]] || mapfile -t options < <(control_options "$1")
+	background "$1" "$TMP/$1.log" "$BUILD/mirachd" "${options[@]}" \
 		--log-level "${LOG_LEVEL:-info}"
 	AGENT[$1]=$!
 }

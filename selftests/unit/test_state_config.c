@@ -68,7 +68,7 @@ static void done(struct world *w)
 	config_free(w->config);
 	bindings_done(&w->bindings);
 	for (unsigned int i = 0; i < w->parts.n_objects; i++)
-		object_free(w->objects[i]);
+		object_put(w->objects[i]);
 }
 
 static void test_whole(void **state)
@@ -210,7 +210,7 @@ static void test_unknown_kind_is_kept(void **state)
 	expect_int("kind", o->kind, OBJECT_OTHER);
 	expect_text("spec", o->spec, "{\"x\":1}");
 	assert_null(o->doc);
-	object_free(o);
+	object_put(o);
 }
 
 static void test_bootstrap(void **state)
