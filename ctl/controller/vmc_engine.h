@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vmc_engine.h - what every host is to have, kept up to date change by change
+ *
+ *	put, del ──► what did this object touch, before and after?	(vmc_touch.c)
+ *	          ──► (host, id) in the queue of its network		one queue per network
+ *	vmc_work() round robin over the queues:				(vmc_queue.c)
+ *	          ──► vmc_spec(host, id) again; another version than before?
+ *	          ──► desired set of the host, and pending for its session (vmc_session.h)
+ *
+ * A pair that is queued already is not queued again, and its spec is made when its
+ * turn comes, of the model as it is then: a storm of changes of one object costs one.
+ * Queues take turns, a few pairs each, so that ten thousand changes in one network delay
+ * a change in another by no more than that.
+ *
+ * Of a host's objects only id and version are kept; texts are made anew when they
+ * are sent. Hosts of other shards are known but empty.
+ *
+ * Pure: no I/O, time is an argument. One thread.
+ */
+#pragma once
+
+#include <ctl/controller/programming.h>
+#include <ctl/controller/vmc_compile.h>
+#include <lib/objset.h>
+
+struct vmc_session;
+
+struct vmc_host {
+	char name[MODEL_NAME_LEN];
+	bool declared;			/* there is a Host of that name */
+	bool owned;			/* of our shards */
+	bool is_ready;			/* in the list of those with something to send */
+	struct vmc_host *next_ready;
+	struct objset desired;		/* id -> version */
+	struct objset pending;		/* ids that changed since they were last sent */
+	struct tracks tracks;		/* of what is pending */
+	struct tracks sent;		/* of what is on its way (vmc_session.c) */
+	struct vmc_session *session;	/* NULL: not connected, or elsewhere */
+};
+
+/* A pair whose spec has to be looked at again. */
+struct vmc_dirty {
+	struct vmc_host *host;
+	struct vmc_dirty *next;
+	struct tracks tracks;
+	char id[];
+};
+
+struct vmc_queue {
+	char network[VMC_NAME_LEN];	/* "" for what belongs to none */
+	struct vmc_dirty *first, **end;
+	struct vmc_queue *next;		/* in turn */
+};
+
+struct vmc_engine {
+	struct vmc_input in;
+	struct model_set set;
+	struct index hosts;		/* struct vmc_host */
+	struct index dirty;		/* struct vmc_dirty */
+	struct index queues;		/* struct vmc_queue, those that are not empty */
+	struct vmc_queue *turn, **turn_end;
+	struct vmc_host *ready, **ready_end;
+	struct programming *programming;
+	struct track *track;		/* of the revision that is coming in */
+	uint64_t now_ns;		/* of the call under way */
+	uint64_t applied;		/* revision of the model */
+	uint64_t settled;		/* everything up to here has been computed */
+	uint64_t specs;			/* made so far, for the curious */
+	bool (*owns)(void *arg, const char *host);
+	void *arg;
+	struct text scratch;
+};
+
+/* @owns: is this host of our shards? NULL: all are. */
+void vmc_init(struct vmc_engine *e, bool (*owns)(void *arg, const char *host), void *arg,
+	      struct programming *programming);
+void vmc_done(struct vmc_engine *e);
+
+/*
+ * Filling an empty engine, in any order; vmc_loaded() computes every host from
+ * nothing. All objects are taken over.
+ */
+void vmc_load(struct vmc_engine *e, struct object *o);
+void vmc_loaded(struct vmc_engine *e, uint64_t revision, uint64_t now_ns);
+
+/* A transaction of the store: begin, puts and deletes, end. @start_ns: when it was written, or 0. */
+void vmc_begin(struct vmc_engine *e, uint64_t revision, uint64_t start_ns, uint64_t now_ns);
+void vmc_put(struct vmc_engine *e, struct object *o);
+void vmc_del(struct vmc_engine *e, enum kind kind, const char *tenant, const char *name);
+/* An announcement that cannot be read. */
+void vmc_unreadable(struct vmc_engine *e, const char *region, const char *name, const char *why);
+void vmc_end(struct vmc_engine *e);
+/* A direct route was given or taken (in.is_offloaded answers accordingly): look at it again. */
+void vmc_touch_offload(struct vmc_engine *e, const char *host, const char *network,
+		       const struct ip_addr *a, uint64_t now_ns);
+
+/* Works on up to @budget pairs. True: there are more. */
+bool vmc_work(struct vmc_engine *e, unsigned int budget, uint64_t now_ns);
+/* A host with something to send, in order; NULL: no more. */
+struct vmc_host *vmc_next_ready(struct vmc_engine *e);
+void vmc_make_ready(struct vmc_engine *e, struct vmc_host *host);
+
+struct vmc_host *vmc_host_find(const struct vmc_engine *e, const char *name);
+/* After owns() changed its mind: hosts that came are computed, those that went are emptied. */
+void vmc_shards_changed(struct vmc_engine *e, uint64_t now_ns);
+/* For programming_options.missing. */
+void vmc_missing(const struct vmc_engine *e, uint64_t revision,
+		 void (*add)(void *to, const char *host), void *to);
+
+/* Between the parts of the engine. */
+/* Queues every pair whose spec depends on @o. @wholly: a network's boards changed, not only what it says. */
+void vmc_touch(struct vmc_engine *e, struct object *o, bool wholly);
+void vmc_queue_add(struct vmc_engine *e, const struct network *net, const struct host *host,
+		   const char *id);
+void vmc_queue_host(struct vmc_engine *e, const char *network, struct vmc_host *host,
+		    const char *id);
+void vmc_queues_init(struct vmc_engine *e);
+void vmc_queues_done(struct vmc_engine *e);
+/* Makes the spec anew. True: the version is another one, or the object came or went. */
+bool vmc_refresh(struct vmc_engine *e, struct vmc_host *host, const char *id, struct text *spec);
+struct host *vmc_declared(const struct vmc_engine *e, const char *name);

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * test_vmc_oracle.c - after every random change, every host is as if computed from nothing
+ *
+ *	change ──► engine: only what it touched ──► desired set ──┐
+ *	       └─► vmc_ids() and vmc_spec() over everything ──────┴─ equal, byte by byte
+ *	pending ──► an agent that applies it now and then ────────── equal, when it has caught up
+ *
+ * The universe is small, so that objects meet: everything refers to everything, comes
+ * and goes in any order, also before what it refers to. Seeded; ORACLE_CHANGES and
+ * ORACLE_SEED choose another walk.
+ */
+#include <ctl/controller/vmc_engine.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lib/log.h>
+#include <selftests/unit/expect.h>
+
+#define HOSTS 6
+#define BOARDS 3
+#define NETS 4				/* two of each tenant */
+#define INSTANCES 24
+#define ROUTES 14
+#define PEERINGS 6
+#define REMOTES 4
+
+static unsigned int seed = 1, step;
+
+static unsigned int dice(unsigned int n)
+{
+	return (rand_r(&seed) >> 4) % n;
+}
+
+static const char *name(const char *what, unsigned int i)
+{
+	static char buf[8][MODEL_NAME_LEN];
+	static unsigned int turn;
+	char *s = buf[turn++ % 8];
+
+	snprintf(s, MODEL_NAME_LEN, "%s%u", what, i);
+	return s;
+}
+
+static const char *tenant_of(unsigned int net)
+{
+	return name("t", net / 2);
+}
+
+static struct ip_addr addr(const char *fmt, unsigned int a, unsigned int b)
+{
+	struct ip_addr ret;
+	char text[64];
+
+	snprintf(text, sizeof(text), fmt, a, b);
+	assert_int_equal(ip_addr_parse(text, &ret), 0);
+	return ret;
+}
+
+static struct ip_prefix prefix(unsigned int i)
+{
+	static const char *const all[] = { "10.0.0.0/24", "10.0.1.0/24", "10.0.0.0/25",
+					   "10.9.0.0/16", "0.0.0.0/0",   "10.0.0.16/28" };
+	struct ip_prefix ret;
+
+	assert_int_equal(ip_prefix_parse(all[i % COUNT(all)], &ret), 0);
+	return ret;
+}
+
+static void addr_add(struct addr_list *list, struct ip_addr a)
+{
+	list->v = realloc(list->v, (list->n + 1) * sizeof(*list->v));
+	list->v[list->n++] = (struct addr_use){ .ip = a };
+}
+
+/* Offloads, as the engine asks for them. */
+static bool given[HOSTS][NETS][INSTANCES];
+
+static struct ip_addr address_of(unsigned int i)
+{
+	return addr("10.0.%u.%u", i % 2, i + 2);
+}
+
+static const char *net_path(unsigned int net, char sep)
+{
+	static char buf[2][VMC_NAME_LEN];
+	static unsigned int turn;
+	char *s = buf[turn++ % 2];
+
+	snprintf(s, VMC_NAME_LEN, "%s%cn%u", tenant_of(net), sep, net);
+	return s;
+}
+
+static bool is_offloaded(void *arg, const char *host, const char *network, const struct ip_addr *a)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < INSTANCES; i++) {
+		struct ip_addr b = address_of(i);
+
+		if (ip_addr_equal(a, &b))
+			return given[atoi(host + 1)][atoi(strchr(network, '.') + 2)][i];
+	}
+	return false;
+}
+
+static void offloads(void *arg, const char *host, const char *network, const struct ip_addr *a,
+		     void (*fn)(void *to, const char *host, const struct ip_addr *a), void *to)
+{
+	unsigned int net = atoi(strchr(network, '.') + 2);
+
+	(void)arg;
+	for (unsigned int h = 0; h < HOSTS; h++)
+		for (unsigned int i = 0; i < INSTANCES; i++) {
+			struct ip_addr b = address_of(i);
+
+			if (given[h][net][i] && (a ? ip_addr_equal(a, &b) : atoi(host + 1) == (int)h))
+				fn(to, name("h", h), &b);
+		}
+}
+
+/* Objects with random content. */
+
+static struct object *random_host(unsigned int i)
+{
+	struct host *h = (struct host *)model_new(KIND_HOST, "", name("h", i));
+
+	addr_add(&h->spec.underlay, addr("192.0.2.%u", 1 + i + 10 * dice(2), 0));
+	if (!dice(4))
+		addr_add(&h->spec.underlay, addr("2001:db8::%x", 1 + i, 0));
+	return &h->o;
+}
+
+static struct object *random_board(unsigned int i)
+{
+	struct hoverboard *b = (struct hoverboard *)model_new(KIND_HOVERBOARD, "", name("b", i));
+
+	strcpy(b->spec.host, name("h", dice(HOSTS)));
+	return &b->o;
+}
+
+static struct object *random_network(unsigned int i)
+{
+	struct network *n = (struct network *)model_new(KIND_NETWORK, tenant_of(i), name("n", i));
+
+	n->spec.vni = 100 + i + 10 * dice(3);
+	if (dice(3))
+		return &n->o;
+	n->spec.hoverboards.v = calloc(2, sizeof(*n->spec.hoverboards.v));
+	n->spec.hoverboards.n = 1 + dice(2);
+	strcpy(n->spec.hoverboards.v[0], name("b", dice(BOARDS)));
+	strcpy(n->spec.hoverboards.v[1], name("b", dice(BOARDS)));
+	return &n->o;
+}
+
+static struct object *random_subnet(unsigned int i)
+{
+	struct subnet *s = (struct subnet *)model_new(KIND_SUBNET, tenant_of(i), name("s", i));
+
+	strcpy(s->spec.network, name("n", i));
+	s->spec.prefix = prefix(dice(2));
+	s->spec.gateway = s->spec.prefix.addr;
+	return &s->o;
+}
+
+static struct object *random_instance(unsigned int i)
+{
+	unsigned int net = i % 2 ? i % NETS : dice(2) + i % NETS / 2 * 2;
+	struct instance *n = (struct instance *)model_new(KIND_INSTANCE, tenant_of(i % NETS),
+							  name("i", i));
+
+	strcpy(n->spec.network, name("n", net));
+	if (dice(6))
+		strcpy(n->spec.host, name("h", dice(HOSTS)));
+	addr_add(&n->spec.addresses, address_of(i));
+	if (!dice(3))
+		addr_add(&n->spec.addresses, addr("fd00::%x", i, 0));
+	n->spec.mac[5] = 1 + i;
+	n->spec.mac[4] = dice(2);
+	if (dice(2))
+		n->spec.device = strdup("tap\"0");
+	return &n->o;
+}
+
+static struct object *random_route(unsigned int i)
+{
+	unsigned int net = dice(2) + i % 2 * 2;
+	struct route *r = (struct route *)model_new(KIND_ROUTE, tenant_of(net), name("r", i));
+
+	strcpy(r->spec.network, name("n", net));
+	r->spec.prefix = prefix(dice(6));
+	r->spec.priority = dice(3);
+	switch (dice(4)) {
+	case 0:
+		strcpy(r->spec.next_hop.instance, name("i", dice(INSTANCES)));
+		break;
+	case 1:
+		strcpy(r->spec.next_hop.peering, name("p", dice(PEERINGS)));
+		break;
+	case 2:
+		r->spec.next_hop.gateway = addr("198.51.100.%u", dice(4), 0);
+		break;
+	default:
+		r->spec.next_hop.blackhole = true;
+	}
+	return &r->o;
+}
+
+static struct object *random_peering(unsigned int i)
+{
+	unsigned int net = i % NETS, peer = (net + 1 + dice(NETS - 1)) % NETS;
+	struct peering *p = (struct peering *)model_new(KIND_PEERING, tenant_of(net), name("p", i));
+
+	strcpy(p->spec.network, name("n", net));
+	strcpy(p->spec.peer, net_path(peer, '/'));
+	return &p->o;
+}
+
+static struct object *random_remote(unsigned int i)
+{
+	struct remote_network *r = (struct remote_network *)model_new(
+		KIND_REMOTE_NETWORK, name("region", i % 2), name("rn", i));
+
+	strcpy(r->spec.network, net_path(dice(NETS), '/'));
+	r->spec.vni = dice(5) * 7;	/* 0: bad */
+	r->spec.prefixes.v = calloc(2, sizeof(*r->spec.prefixes.v));
+	r->spec.prefixes.n = 2;
+	r->spec.prefixes.v[0] = prefix(dice(6));
+	r->spec.prefixes.v[1] = prefix(dice(6));
+	addr_add(&r->spec.gateways, dice(4) ? addr("203.0.113.%u", 1 + dice(3), 0) :
+					      addr("192.0.2.%u", 1 + dice(4), 0));	/* maybe a host: bad */
+	return &r->o;
+}
+
+static const struct {
+	struct object *(*make)(unsigned int i);
+	unsigned int n, weight;
+} makers[] = {
+	{ random_host, HOSTS, 2 },	   { random_board, BOARDS, 1 },
+	{ random_network, NETS, 1 },	   { random_subnet, NETS, 1 },
+	{ random_instance, INSTANCES, 8 }, { random_route, ROUTES, 4 },
+	{ random_peering, PEERINGS, 2 },   { random_remote, REMOTES, 2 },
+};
+
+static void change_offload(struct vmc_engine *e)
+{
+	unsigned int h = dice(HOSTS), net = dice(NETS), i = dice(INSTANCES);
+	struct ip_addr a = address_of(i);
+
+	given[h][net][i] = !given[h][net][i];
+	vmc_touch_offload(e, name("h", h), net_path(net, '.'), &a, 0);
+}
+
+static void random_change(struct vmc_engine *e)
+{
+	unsigned int kind = 0, w = dice(23);
+	struct object *o;
+
+	if (w >= 21) {
+		change_offload(e);
+		return;
+	}
+	while (w >= makers[kind].weight)
+		w -= makers[kind++].weight;
+	o = makers[kind].make(dice(makers[kind].n));
+	if (dice(3)) {
+		vmc_put(e, o);
+		return;
+	}
+	vmc_del(e, o->kind, o->tenant, o->name);
+	model_free(o);
+}
+
+/* The oracle. */
+
+struct check {
+	struct vmc_engine *e;
+	struct host *declared;
+	struct vmc_host *h;
+	struct objset all;
+};
+
+static void check_id(void *arg, const char *id)
+{
+	static struct text t;
+	struct check *c = arg;
+	struct objset_entry *have = objset_find(&c->h->desired, id);
+	bool wanted = vmc_spec(&c->e->in, c->declared, id, &t);
+	struct digest v;
+
+	if (wanted != !!have)
+		fail_msg("change %u: host %s: %s is %s", step, c->h->name, id,
+			 wanted ? "missing" : "there and should not be");
+	if (!wanted)
+		return;
+	v = digest_of(t.s, t.len);
+	if (!digest_equal(&v, &have->v))
+		fail_msg("change %u: host %s: %s should be %s", step, c->h->name, id, t.s);
+	objset_put(&c->all, id, &v);
+}
+
+static void check_host(struct vmc_engine *e, struct vmc_host *h)
+{
+	struct check c = { .e = e, .declared = vmc_declared(e, h->name), .h = h };
+
+	objset_init(&c.all);
+	if (c.declared)
+		vmc_ids(&e->in, c.declared, check_id, &c);
+	for (unsigned int net = 0; c.declared && net < NETS; net++)
+		for (unsigned int i = 0; i < INSTANCES; i++) {
+			char id[VMC_ID_LEN], text[IP_ADDR_STRLEN];
+			struct ip_addr a = address_of(i);
+
+			snprintf(id, sizeof(id), "offload/%s/%s", net_path(net, '.'),
+				 ip_addr_format(&a, text, sizeof(text)));
+			if (given[atoi(h->name + 1)][net][i])
+				check_id(&c, id);
+		}
+	if (h->desired.count != c.all.count) {
+		struct objset_entry *entry;
+
+		for (size_t i = 0; (entry = objset_next(&h->desired, &i));)
+			if (!objset_find(&c.all, entry->id))
+				fail_msg("change %u: host %s: %s should not be there", step, h->name, entry->id);
+	}
+	assert_true(digest_equal(&h->desired.root, &c.all.root));
+	objset_done(&c.all);
+}
+
+/* Agents that fall behind and catch up. */
+static struct objset agents[HOSTS];
+
+static void catch_up(struct vmc_engine *e, struct vmc_host *h)
+{
+	struct objset *agent = &agents[atoi(h->name + 1)];
+	struct objset_entry *id;
+	struct text t = {};
+
+	for (size_t i = 0; (id = objset_next(&h->pending, &i));) {
+		struct objset_entry *want = objset_find(&h->desired, id->id);
+		struct digest v;
+
+		if (!want) {
+			objset_del(agent, id->id);
+			continue;
+		}
+		assert_false(vmc_refresh(e, h, id->id, &t));
+		v = digest_of(t.s, t.len);
+		assert_true(digest_equal(&v, &want->v));
+		objset_put(agent, id->id, &v);
+	}
+	objset_done(&h->pending);
+	text_done(&t);
+	tracks_release(e->programming, &h->tracks, 0);
+	assert_true(digest_equal(&agent->root, &h->desired.root));
+	expect_int("objects", agent->count, h->desired.count);
+}
+
+static void check_all(struct vmc_engine *e)
+{
+	struct vmc_host *h;
+
+	for (size_t i = 0; (h = index_next(&e->hosts, &i));)
+		check_host(e, h);
+	while ((h = vmc_next_ready(e)))
+		if (dice(2))
+			catch_up(e, h);
+		else
+			assert_int_not_equal(h->pending.count, 0);
+}
+
+static void test_oracle(void **state)
+{
+	unsigned int changes = getenv("ORACLE_CHANGES") ? atoi(getenv("ORACLE_CHANGES")) : 10000;
+	struct programming *p = programming_new(&(struct programming_options){});
+	struct vmc_engine e;
+	struct vmc_host *h;
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	seed = getenv("ORACLE_SEED") ? atoi(getenv("ORACLE_SEED")) : 7;
+	printf("# seed %u, %u changes\n", seed, changes);
+	vmc_init(&e, NULL, NULL, p);
+	e.in.is_offloaded = is_offloaded;
+	e.in.offloads = offloads;
+	for (step = 1; step <= changes; step++) {
+		vmc_begin(&e, step, 1, 2);
+		random_change(&e);
+		vmc_end(&e);
+		while (vmc_work(&e, 10, 3))
+			;
+		expect_int("settled", e.settled, step);
+		check_all(&e);
+	}
+	for (size_t i = 0; (h = index_next(&e.hosts, &i));)
+		catch_up(&e, h);
+	expect_int("revisions still under way", programming_stats(p).under_way, 0);
+	printf("# %llu specs made\n", (unsigned long long)e.specs);
+	vmc_done(&e);
+	programming_free(p);
+	for (unsigned int i = 0; i < HOSTS; i++)
+		objset_done(&agents[i]);
+}
+
+/* Loading everything at once comes to the same as change by change. */
+static void test_load(void **state)
+{
+	struct programming *p = programming_new(&(struct programming_options){});
+	struct vmc_engine e;
+	struct vmc_host *h;
+
+	(void)state;
+	memset(given, 0, sizeof(given));
+	vmc_init(&e, NULL, NULL, p);
+	e.in.is_offloaded = is_offloaded;
+	for (unsigned int k = 0; k < COUNT(makers); k++)
+		for (unsigned int i = 0; i < makers[k].n; i++)
+			vmc_load(&e, makers[k].make(i));
+	vmc_loaded(&e, 42, 1);
+	assert_true(e.hosts.n == HOSTS);
+	for (size_t i = 0; (h = index_next(&e.hosts, &i));)
+		check_host(&e, h);
+	vmc_done(&e);
+	programming_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_oracle),
+		cmocka_unit_test(test_load),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
