@@ -21,6 +21,7 @@
 
 #include <agent/admin.h>
 #include <agent/change.h>
+#include <agent/gro.h>
 #include <agent/instance.h>
 #include <agent/session.h>
 #include <agent/state.h>
@@ -384,6 +385,8 @@ static int teardown(const struct config *config, struct error *e)
 	err = dp_teardown(config->bpffs, e);
 	if (!err)
 		err = hub_destroy(HUB_PREFIX, e);
+	if (!err)
+		err = gro_remove(e);
 	if (!err) {
 		unlink(config->socket);
 		instance_forget(config->socket);

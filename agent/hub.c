@@ -15,12 +15,10 @@
 #include "hub.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
@@ -45,16 +43,6 @@ static int name_ends(const char *prefix, struct hub *hub, struct error *e)
 	return 0;
 }
 
-/* 0 and a link that the caller puts; -ENODEV without words, for the caller to judge. */
-static int link_find(struct nl_sock *nl, const char *name, struct rtnl_link **ret, struct error *e)
-{
-	int err = netlink_errno(rtnl_link_get_kernel(nl, 0, name, ret));
-
-	if (err && err != -ENODEV)
-		return error_set(e, err, "cannot look up device %s: %s", name, strerror(-err));
-	return err;
-}
-
 static int not_ours(const struct hub *hub, struct error *e)
 {
 	return error_set(e, -EEXIST,
@@ -77,8 +65,8 @@ static int pair_find(struct nl_sock *nl, struct hub *hub, struct error *e)
 	struct rtnl_link *near = NULL, *far = NULL;
 	int near_err, far_err, err;
 
-	near_err = link_find(nl, hub->near, &near, e);
-	far_err = link_find(nl, hub->far, &far, e);
+	near_err = netlink_link_find(nl, hub->near, &near, e);
+	far_err = netlink_link_find(nl, hub->far, &far, e);
 	if (near_err && near_err == far_err) {
 		err = near_err;
 	} else if (near_err || far_err || !is_pair(near, far)) {
@@ -125,24 +113,6 @@ static int pair_add(struct nl_sock *nl, const struct hub *hub, struct error *e)
 }
 
 /*
- * Keeps router solicitations and the like off the hub. Best effort: the kernel
- * may have no IPv6, or /proc/sys may be read-only in a hardened service, and
- * the hub's programs drop what is not theirs anyway.
- */
-static void ipv6_off(const char *ifname)
-{
-	char path[80];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	(void)!write(fd, "1", 1);
-	close(fd);
-}
-
-/*
  * Frames from tcx come with unfinished checksums and as super-packets; what goes
  * through the hub is finished when it leaves this end, for XDP takes it from there.
  */
@@ -153,9 +123,9 @@ static int end_up(struct nl_sock *nl, const char *name, struct error *e)
 	struct rtnl_link *link, *change;
 	int err;
 
-	ipv6_off(name);
+	netlink_ipv6_off(name);
 	ethtool_feature_set(name, CHECKSUM_OFFLOAD, false);
-	err = link_find(nl, name, &link, e);
+	err = netlink_link_find(nl, name, &link, e);
 	if (err)
 		return err == -ENODEV ? error_set(e, err, "%s has just been deleted", name) : err;
 	change = rtnl_link_alloc();

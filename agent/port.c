@@ -393,6 +393,8 @@ void port_settle(struct vport *v, const struct port_tools *t, uint64_t now_ns)
 	if (!v->life.has_guest)
 		v->unprepared = (struct error){};
 	finish_for_peer(v);
+	if (v->uplink && v->life.attached && v->hook == DP_HOOK_TCX)
+		gro_keep(t->gro, t->dp, v->port.tunnel, v->port.tunnel_port);
 	if (publish(v, t, v->life.attached, &e))
 		log_error("port not written", "port", v->port.name, "error", e.text);
 	describe(v);

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <agent/gro.h>
 #include <agent/port_life.h>
 #include <agent/vport.h>
 #include <lib/nl.h>
@@ -31,6 +32,7 @@ struct port_tools {
 	struct nl *nl;
 	struct underlay *underlay;
 	uint32_t hub_slot;
+	struct gro *gro;
 };
 
 struct vport {

@@ -30,6 +30,7 @@
 
 struct vports {
 	struct port_tools tools;
+	struct gro gro;
 	struct nl_watch *watch;
 	struct event *timer;
 	struct ids slots;
@@ -164,7 +165,8 @@ int vports_new(struct event_base *base, struct dp *dp, struct underlay *u, uint3
 
 	if (!v)
 		return error_set(e, -ENOMEM, "no memory for vports");
-	v->tools = (struct port_tools){ .dp = dp, .underlay = u, .hub_slot = hub_slot };
+	v->tools = (struct port_tools){ .dp = dp, .underlay = u, .hub_slot = hub_slot,
+					 .gro = &v->gro };
 	v->timer = evtimer_new(base, on_timer, v);
 	err = v->timer ? 0 : error_set(e, -ENOMEM, "no memory for a timer");
 	if (!err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * netlink.c - the socket and the errors of libnl-route
+ * netlink.c - the socket, the errors and the simplest questions of libnl-route
  *
  * libnl maps several errnos to one error, so the way back picks the errno that
  * rtnetlink means by it.
@@ -8,10 +8,15 @@
 #include "netlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
+#include <netlink/route/link.h>
 #include <netlink/socket.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 int netlink_errno(int nlerr)
 {
@@ -51,4 +56,27 @@ int netlink_open(struct nl_sock **ret, struct error *e)
 	}
 	*ret = nl;
 	return 0;
+}
+
+int netlink_link_find(struct nl_sock *nl, const char *name, struct rtnl_link **ret, struct error *e)
+{
+	int err = netlink_errno(rtnl_link_get_kernel(nl, 0, name, ret));
+
+	if (err && err != -ENODEV)
+		return error_set(e, err, "cannot look up device %s: %s", name, strerror(-err));
+	return err;
+}
+
+/* The kernel may have no IPv6, or /proc/sys may be read-only in a hardened service. */
+void netlink_ipv6_off(const char *ifname)
+{
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!write(fd, "1", 1);
+	close(fd);
 }

@@ -8,8 +8,10 @@
 #
 # Guests keep the offloads they were born with. With tcx on vports and uplinks, and a
 # router that keeps super-packets whole, frames of many times the MTU carry the
-# outer headers once: a capture in the middle shows them. With an XDP uplink at the
-# receiver the kernel segments behind the encapsulation. Then hooks change under traffic.
+# outer headers once: captures in the middle and at the receiver show them. On a wire that
+# carries MTU-sized frames the kernel segments behind the encapsulation, with sums that
+# a dissector finds right, and GRO puts the segments together at the other end. Then
+# hooks are mixed, and change under traffic.
 # shellcheck source=selftests/net/lib.sh
 . "${0%/*}/lib.sh"
 
@@ -56,16 +58,27 @@ works() {
 	done
 }
 
-# biggest DEVICE FILTER FROM TO ADDRESS: the longest frame on the wire during a transfer.
-biggest() {
+# watched NAMESPACE DEVICE BYTES FILTER FROM TO ADDRESS: captures a transfer, so many bytes of each frame.
+watched() {
 	local watcher
-	background core "$TMP/capture" tcpdump -n -i "$1" -s 128 -U --immediate-mode -w "$TMP/wire.pcap" "$2"
+	background "$1" "$TMP/capture" tcpdump -n -i "$2" -s "$3" -U --immediate-mode -w "$TMP/wire.pcap" "$4"
 	watcher=$!
 	soon 5 grep -q 'listening on' "$TMP/capture"
-	transfer "$3" "$4" "$5" >"$TMP/output" 2>&1 || echo "the transfer failed"
+	transfer "$5" "$6" "$7" >"$TMP/output" 2>&1 || echo "the transfer failed"
 	end "$watcher" INT
+}
+
+# biggest as above, without BYTES: the longest frame during a transfer.
+biggest() {
+	watched "$1" "$2" 128 "${@:3}"
 	tcpdump -n -e -r "$TMP/wire.pcap" 2>/dev/null | sed -n 's/.* length \([0-9]*\): .*/\1/p' |
 		sort -n | tail -n 1
+}
+
+# sums: what a dissector says of the inner checksums in the last capture, "good N bad N".
+sums() {
+	tshark -r "$TMP/wire.pcap" -o tcp.check_checksum:TRUE -T fields -e tcp.checksum.status 2>/dev/null |
+		awk '/^1/ { good++ } /^0/ { bad++ } END { printf "good %d bad %d\n", good, bad }'
 }
 
 # ---- tcx everywhere --------------------------------------------------------
@@ -89,22 +102,35 @@ for ENCAP in '{kind: vxlan}' '{kind: geneve}' '{kind: gre}'; do
 		filter=udp
 		[[ $ENCAP != *gre* ]] || filter='ip proto 47 or ip6 proto 47'
 		number "$ENCAP over IPv$UNDERLAY: the longest frame on the wire, IPv4 inside" \
-			"$(biggest to-b "$filter" red-1 red-3 "$(ip4 red-3)")" -gt 9000
+			"$(biggest core to-b "$filter" red-1 red-3 "$(ip4 red-3)")" -gt 9000
 		number "$ENCAP over IPv$UNDERLAY: the longest frame on the wire, IPv6 inside" \
-			"$(biggest to-b "$filter" red-3 red-1 "$(ip6 red-1)")" -gt 9000
+			"$(biggest core to-b "$filter" red-3 red-1 "$(ip6 red-1)")" -gt 9000
 	done
 done
 ENCAP='{kind: vxlan}' UNDERLAY=4
 hooks tcx tcx auto
 ok "VXLAN again" reload_both
+number "the longest frame at the receiver, IPv4" \
+	"$(biggest red-3 eth0 tcp red-1 red-3 "$(ip4 red-3)")" -gt 9000
+number "the longest frame at the receiver, IPv6" \
+	"$(biggest red-3 eth0 tcp red-1 red-3 "$(ip6 red-3)")" -gt 9000
 is "no checksum was wrong" "$(errors)" ""
 
 # ---- the wire carries MTU-sized frames only --------------------------------
 
 whole off
 number "segmented before the wire: the longest frame" \
-	"$(biggest to-b udp red-1 red-3 "$(ip4 red-3)")" -le 1564
+	"$(biggest core to-b udp red-1 red-3 "$(ip4 red-3)")" -le 1564
+for address in "$(ip4 red-3)" "$(ip6 red-3)"; do
+	watched core to-b 0 "udp and dst host $(host4 b)" red-1 red-3 "$address"
+	has "the inner checksums of each segment, to $address" "$(sums)" 'good [0-9]{4,} bad 0'
+done
 works "segmented before the wire"
+has "b has a tunnel's socket, for GRO" "$(on b ss -Hlnu)" ':4789'
+number "put together again behind the tunnel: the longest frame at the receiver, IPv4" \
+	"$(biggest red-3 eth0 tcp red-1 red-3 "$(ip4 red-3)")" -gt 3000
+number "put together again behind the tunnel: the longest frame at the receiver, IPv6" \
+	"$(biggest red-3 eth0 tcp red-1 red-3 "$(ip6 red-3)")" -gt 3000
 is "no checksum was wrong" "$(errors)" ""
 
 # ---- mixed -----------------------------------------------------------------
@@ -152,5 +178,6 @@ agent_start a
 ok "after a restart: red-1 reaches red-3" reaches red-1 red-3
 agent_stop a
 ok "teardown" on a "$BUILD/mirachd" --config "$TMP/a.yaml" --teardown
+is "no device is left" "$(on a ip -br link | grep -c mirach || true)" 0
 is "no program is left on the vport's device" "$(on a bpftool net show dev red-1 | grep -c mirach || true)" 0
 finish

@@ -321,7 +321,7 @@ static const struct choice {
 	{ { .kind = "tun" }, HOOK_AUTO, HOOK_XDP, "finished frames" },
 	{ { .kind = "" }, HOOK_AUTO, HOOK_XDP, "finished frames" },
 	{ { .kind = "", .uplink = true }, HOOK_AUTO, HOOK_XDP, "wire" },
-	{ { .kind = "veth", .uplink = true }, HOOK_AUTO, HOOK_XDP, "wire" },
+	{ { .kind = "veth", .uplink = true }, HOOK_AUTO, HOOK_TCX, "super-packets" },
 	{ { .kind = "veth", .uplink = true }, HOOK_TCX, HOOK_TCX, "configuration" },
 	{ { .kind = "veth" }, HOOK_XDP, HOOK_XDP, "configuration" },
 };
