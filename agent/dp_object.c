@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <agent/hub.h>
 #include <mirach_tcx.skel.h>
 #include <mirach_xdp.skel.h>
 
@@ -119,6 +120,7 @@ static int shape_object(struct dp *dp)
 
 	memcpy(skel->rodata->flow_secret, dp->abi.secret, sizeof(skel->rodata->flow_secret));
 	skel->rodata->flow_bucket_mask = dp->abi.n_buckets - 1;
+	skel->rodata->hub_packet_max = hub_packet_max();
 	err = bpf_map__set_max_entries(skel->maps.flow_index, dp->abi.n_buckets);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.flows, dp->abi.n_flows);
@@ -182,6 +184,7 @@ static int load_second(struct dp *dp, struct error *e)
 				 strerror(errno));
 	memcpy(dp->tcx->rodata->flow_secret, dp->abi.secret, sizeof(dp->abi.secret));
 	dp->tcx->rodata->flow_bucket_mask = dp->abi.n_buckets - 1;
+	dp->tcx->rodata->hub_packet_max = hub_packet_max();
 	err = share_maps(dp);
 	if (err)
 		return error_set(e, err, "cannot share the maps between the hooks: %s",

@@ -29,7 +29,10 @@
 #include <lib/netlink.h>
 #include <mirach/hub.h>
 
-#define HUB_MTU ((int)(HUB_PACKET_MAX + sizeof(struct hub_header)))
+static unsigned int hub_mtu(void)
+{
+	return hub_packet_max() + sizeof(struct hub_header);
+}
 
 static int name_ends(const char *prefix, struct hub *hub, struct error *e)
 {
@@ -85,7 +88,7 @@ static int pair_find(struct nl_sock *nl, struct hub *hub, struct error *e)
 static void describe_end(struct rtnl_link *link, const char *name)
 {
 	rtnl_link_set_name(link, name);
-	rtnl_link_set_mtu(link, HUB_MTU);
+	rtnl_link_set_mtu(link, hub_mtu());
 	rtnl_link_set_num_rx_queues(link, 1);
 	rtnl_link_set_num_tx_queues(link, 1);
 }
@@ -133,12 +136,12 @@ static int end_up(struct nl_sock *nl, const char *name, struct error *e)
 		rtnl_link_put(link);
 		return error_set(e, -ENOMEM, "no memory to bring up %s", name);
 	}
-	if (rtnl_link_get_mtu(link) != HUB_MTU)
-		rtnl_link_set_mtu(change, HUB_MTU);
+	if (rtnl_link_get_mtu(link) != hub_mtu())
+		rtnl_link_set_mtu(change, hub_mtu());
 	rtnl_link_set_flags(change, IFF_UP);
 	err = netlink_errno(rtnl_link_change(nl, link, change, 0));
 	if (err)
-		error_set(e, err, "cannot bring up %s with MTU %d: %s", name, HUB_MTU,
+		error_set(e, err, "cannot bring up %s with MTU %u: %s", name, hub_mtu(),
 			  strerror(-err));
 	rtnl_link_put(change);
 	rtnl_link_put(link);

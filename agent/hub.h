@@ -12,15 +12,23 @@
 #include <net/if.h>
 
 #include <lib/error.h>
+#include <lib/xdp_features.h>
+#include <mirach/hub.h>
 
 struct hub {
 	char near[IF_NAMESIZE], far[IF_NAMESIZE];
 	int near_ifindex, far_ifindex;
 };
 
+/* Largest IP packet it carries on this kernel. */
+static inline unsigned int hub_packet_max(void)
+{
+	return xdp_socket_chains() ? HUB_PACKET_CHAIN : HUB_PACKET_ONE;
+}
+
 /*
  * Makes the pair "<prefix>0n" and "<prefix>0f", or finds it; brings it up, MTU
- * 3498 + hub header (what one AF_XDP frame takes), no addresses, no IPv6 autoconfiguration.
+ * hub_packet_max() + hub header, no addresses, no IPv6 autoconfiguration.
  */
 int hub_create(const char *prefix, struct hub *ret, struct error *e);
 /* Removes the pair; missing is not an error. */

@@ -17,6 +17,7 @@
 
 #include <string.h>
 
+#include <agent/xsk.h>
 #include <mirach/hub.h>
 #include <mirach/parse.h>
 
@@ -38,7 +39,7 @@ static bool is_ours(const struct hub_header *hub)
 static enum drop_reason read_frame(struct punted *p, size_t len)
 {
 	const struct hub_header *hub = p->hub;
-	void *start = (void *)(hub + 1), *end = (char *)hub + len;
+	void *start = (void *)(hub + 1), *end = (char *)hub + (len < XSK_BUFFER ? len : XSK_BUFFER);
 	int reason;
 
 	if (!is_ours(hub))

@@ -11,6 +11,7 @@
 
 #include <agent/config_hook.h>
 #include <agent/guest.h>
+#include <agent/hub.h>
 #include <agent/port_words.h>
 #include <lib/ethtool.h>
 #include <lib/log.h>
@@ -143,6 +144,7 @@ static void describe(struct vport *v)
 		.refused = v->refused.err ? v->refused.text : NULL,
 		.unprepared = v->unprepared.err ? v->unprepared.text : NULL,
 		.mtu = v->link.mtu,
+		.hub_max = hub_packet_max(),
 		.uplink = v->uplink,
 		.hook = v->hook,
 		.because = v->because,

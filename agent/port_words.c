@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <mirach/hub.h>
 
 static bool is_kind(const struct port_facts *f, const char *kind)
 {
@@ -107,7 +106,7 @@ static void big_frames(const struct port_facts *f, char *buf, size_t len)
 {
 	snprintf(buf, len, "%s has MTU %u, but the first packet of a flow must fit the hub: larger ones "
 		 "than %u bytes are dropped as too_big until the flow is known; ip link set dev %s mtu %u on both "
-		 "ends avoids it", f->device, f->mtu, HUB_PACKET_MAX, f->device, HUB_PACKET_MAX);
+		 "ends avoids it", f->device, f->mtu, f->hub_max, f->device, f->hub_max);
 }
 
 const char *port_problem(const struct port_facts *f, char *buf, size_t len)
@@ -129,7 +128,7 @@ const char *port_problem(const struct port_facts *f, char *buf, size_t len)
 		(f->hook == DP_HOOK_TCX ? veth_unreached_tcx : veth_unreached)(f, buf, len);
 	else if (!f->uplink && is_kind(f, "tun") && f->vnet_hdr && f->hook != DP_HOOK_TCX)
 		tap_offloads(f, buf, len);
-	else if (!f->uplink && f->mtu > HUB_PACKET_MAX)
+	else if (!f->uplink && f->mtu > f->hub_max)
 		big_frames(f, buf, len);
 	return buf;
 }

@@ -22,7 +22,7 @@ struct port_facts {
 	const char *refused;		/* the kernel's words, NULL = not refused */
 	const char *because;		/* why this hook, a clause; NULL not decided yet */
 	const char *unprepared;		/* why the guest's end could not be set, NULL = it was */
-	uint32_t mtu;
+	uint32_t mtu, hub_max;		/* of the device; largest first packet of a flow */
 	bool uplink;
 	enum dp_hook hook;
 	bool has_tcx;			/* the kernel has tcx, else clsact does it */

@@ -9,6 +9,9 @@
  * In copy mode the kernel sends inside sendto(), some frames a call, and says
  * EAGAIN while more are waiting.
  *
+ * A frame that needs several buffers (Linux 6.6 and newer) is a chain of them: what
+ * continues a buffer is remembered beside the area, and goes wherever its first goes.
+ *
  * See also: xsk.h (the picture), flow_thread.c (the caller).
  */
 #include "xsk.h"
@@ -25,9 +28,19 @@
 #include <linux/if_xdp.h>
 #include <xdp/xsk.h>
 
+#include <lib/xdp_features.h>
+
 #define BUSY_TRIES 50
 #define BUSY_WAIT_US 20000
 #define KICKS_MAX 16			/* sendto() calls in a row before others get their turn */
+
+/* A buffer that holds bytes of a received frame. */
+struct buffer {
+	uint64_t addr;			/* of the first of them */
+	uint32_t len;
+	bool continued;			/* the frame goes on in `next` */
+	uint32_t next;			/* index of a buffer */
+};
 
 struct xsk {
 	struct xsk_umem *umem;
@@ -35,6 +48,7 @@ struct xsk {
 	struct xsk_ring_prod fill, tx;
 	struct xsk_ring_cons completion, rx;
 	char *area;			/* n_frames x XSK_FRAME_SIZE bytes */
+	struct buffer *buffers;		/* one for each of them */
 	uint32_t n_frames;
 	uint64_t tx_errors;
 };
@@ -80,7 +94,8 @@ static int create_socket(struct xsk *x, const char *device, struct error *e)
 		.rx_size = x->n_frames,
 		.tx_size = x->n_frames,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = XDP_COPY | XDP_USE_NEED_WAKEUP,
+		.bind_flags = XDP_COPY | XDP_USE_NEED_WAKEUP |
+			      (xdp_socket_chains() ? XDP_USE_SG : 0),
 	};
 	int err;
 
@@ -111,6 +126,7 @@ static void close_all(struct xsk *x)
 		xsk_umem__delete(x->umem);
 	if (x->area)
 		munmap(x->area, area_len(x));
+	free(x->buffers);
 	*x = (struct xsk){ .n_frames = x->n_frames };
 }
 
@@ -118,7 +134,8 @@ static int open_all(struct xsk *x, const char *device, struct error *e)
 {
 	int err;
 
-	err = map_area(x, e);
+	x->buffers = calloc(x->n_frames, sizeof(*x->buffers));
+	err = x->buffers ? map_area(x, e) : error_set(e, -ENOMEM, "out of memory");
 	if (!err)
 		err = create_umem(x, e);
 	if (!err)
@@ -198,24 +215,56 @@ static void recycle(struct xsk *x)
 	xsk_ring_cons__release(&x->completion, n);
 }
 
+static uint32_t buffer_index(uint64_t addr)
+{
+	return addr / XSK_FRAME_SIZE;
+}
+
+static uint32_t take_buffer(struct xsk *x, uint32_t at, bool *ret_continued)
+{
+	const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&x->rx, at);
+	uint32_t i = buffer_index(desc->addr);
+
+	*ret_continued = desc->options & XDP_PKT_CONTD;
+	x->buffers[i] = (struct buffer){ .addr = desc->addr, .len = desc->len };
+	return i;
+}
+
+/* One frame of the @n descriptors from @at on, of which the kernel publishes whole frames. Returns how many it had. */
+static uint32_t take_frame(struct xsk *x, uint32_t at, uint32_t n, struct iovec *ret)
+{
+	bool more;
+	uint32_t used = 1, i = take_buffer(x, at, &more);
+
+	ret->iov_base = x->area + x->buffers[i].addr;
+	ret->iov_len = x->buffers[i].len;
+	while (more && used < n) {
+		uint32_t next = take_buffer(x, at + used++, &more);
+
+		x->buffers[i].continued = true;
+		x->buffers[i].next = next;
+		ret->iov_len += x->buffers[next].len;
+		i = next;
+	}
+	return used;
+}
+
 unsigned int xsk_receive(struct xsk *x, struct iovec *ret_frames, unsigned int max)
 {
-	uint32_t at, n;
+	uint32_t at, have, used = 0;
+	unsigned int n = 0;
 
 	recycle(x);
-	n = xsk_ring_cons__peek(&x->rx, max, &at);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&x->rx, at + i);
-
-		ret_frames[i].iov_base = x->area + desc->addr;
-		ret_frames[i].iov_len = desc->len;
-	}
-	if (n)
-		xsk_ring_cons__release(&x->rx, n);
+	have = xsk_ring_cons__peek(&x->rx, x->n_frames, &at);
+	while (n < max && used < have)
+		used += take_frame(x, at + used, have - used, &ret_frames[n++]);
+	xsk_ring_cons__cancel(&x->rx, have - used);
+	if (used)
+		xsk_ring_cons__release(&x->rx, used);
 	return n;
 }
 
-static void send_one(struct xsk *x, const struct iovec *frame)
+static void send_buffer(struct xsk *x, const struct buffer *b)
 {
 	struct xdp_desc *desc;
 	uint32_t at;
@@ -223,23 +272,34 @@ static void send_one(struct xsk *x, const struct iovec *frame)
 
 	assert(room);
 	desc = xsk_ring_prod__tx_desc(&x->tx, at);
-	desc->addr = (char *)frame->iov_base - x->area;
-	desc->len = frame->iov_len;
-	desc->options = 0;
+	desc->addr = b->addr;
+	desc->len = b->len;
+	desc->options = b->continued ? XDP_PKT_CONTD : 0;
+}
+
+/* All buffers of a frame to the device, or back to where they came from. Returns how many are to be sent. */
+static unsigned int give_back(struct xsk *x, const struct iovec *frame)
+{
+	const struct buffer *b = &x->buffers[buffer_index((char *)frame->iov_base - x->area)];
+	unsigned int n = 0;
+
+	for (;; b = &x->buffers[b->next]) {
+		if (frame->iov_len)
+			send_buffer(x, b);
+		else
+			fill_one(x, b->addr);
+		n++;
+		if (!b->continued)
+			return frame->iov_len ? n : 0;
+	}
 }
 
 unsigned int xsk_send(struct xsk *x, const struct iovec *frames, unsigned int n)
 {
 	unsigned int n_sent = 0;
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (!frames[i].iov_len) {
-			fill_one(x, (char *)frames[i].iov_base - x->area);
-			continue;
-		}
-		send_one(x, &frames[i]);
-		n_sent++;
-	}
+	for (unsigned int i = 0; i < n; i++)
+		n_sent += give_back(x, &frames[i]);
 	if (n_sent)
 		xsk_ring_prod__submit(&x->tx, n_sent);
 	return xsk_kick(x);

@@ -21,7 +21,8 @@
 #include <lib/error.h>
 
 #define XSK_BATCH 64u			/* frames to take and send at a time */
-#define XSK_FRAME_SIZE 4096u		/* 256 of it are headroom of the kernel's */
+#define XSK_FRAME_SIZE 4096u		/* of a buffer; 256 of it are headroom of the kernel's */
+#define XSK_BUFFER 3840u		/* a longer frame goes on in other buffers */
 
 struct xsk;
 
@@ -30,7 +31,10 @@ int xsk_new(const char *device, uint32_t n_frames, struct xsk **ret, struct erro
 void xsk_free(struct xsk *x);		/* NULL is allowed */
 int xsk_fd(const struct xsk *x);
 
-/* Takes up to @max frames; they are the caller's until given to xsk_send(). Returns how many. */
+/*
+ * Takes up to @max frames; they are the caller's until given to xsk_send(). Returns how
+ * many. iov_len is the whole frame's, of which the first XSK_BUFFER bytes can be seen.
+ */
 unsigned int xsk_receive(struct xsk *x, struct iovec *ret_frames, unsigned int max);
 /*
  * Gives received frames back: sends them, discards those with iov_len 0. A frame may be

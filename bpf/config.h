@@ -9,8 +9,10 @@
 #pragma once
 
 #include <mirach/abi.h>
+#include <mirach/hub.h>
 
 #include <maps/flow.h>
 
 const volatile __u32 flow_secret[FLOW_SECRET_WORDS] = FLOW_SECRET_DEFAULT;
 const volatile __u32 flow_bucket_mask = FLOW_BUCKETS_DEFAULT - 1;
+const volatile __u32 hub_packet_max = HUB_PACKET_ONE;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <bpf/config.h>
 #include <bpf/exit.h>
 #include <bpf/hook.h>
 #include <bpf/limit.h>
@@ -30,7 +31,7 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 
 	if (!port || !port->hub)
 		return DROP(NO_HUB);
-	if (hook_wire_len(pkt) > HUB_PACKET_MAX)
+	if (hook_wire_len(pkt) > hub_packet_max)
 		return DROP(TOO_BIG);
 	if (!miss_allowed(pkt, port))
 		return why == HUB_FRAGMENT ? DROP(FRAGMENT_LIMIT) : DROP(MISS_LIMIT);

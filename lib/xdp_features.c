@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xdp_features.c - what a device's driver says it can do with XDP
+ * xdp_features.c - what a device's driver and the kernel say they can do with XDP
  */
 #include <lib/xdp_features.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/genetlink.h>
+#include <linux/if_xdp.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -125,4 +129,24 @@ int xdp_features(int ifindex, uint64_t *ret)
 	err = err ? netlink_errno(err) : ask_device(sock, ifindex, ret);
 	nl_socket_free(sock);
 	return err;
+}
+
+/* The kernel looks at the flags first, and only then for a device of that number. */
+bool xdp_socket_chains(void)
+{
+	static int answer = -1;
+	struct sockaddr_xdp probe = {
+		.sxdp_family = AF_XDP,
+		.sxdp_flags = XDP_COPY | XDP_USE_SG,
+		.sxdp_ifindex = INT_MAX,
+	};
+	int fd;
+
+	if (answer >= 0)
+		return answer;
+	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	answer = fd >= 0 && bind(fd, (struct sockaddr *)&probe, sizeof(probe)) && errno == ENODEV;
+	if (fd >= 0)
+		close(fd);
+	return answer;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xdp_features.h - what a device's driver says it can do with XDP
+ * xdp_features.h - what a device's driver and the kernel say they can do with XDP
  *
  * Kernels from 6.3 tell by generic netlink (family "netdev",
  * Documentation/netlink/specs/netdev.yaml). Asked with plain libnl, because its
@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bits of the answer, enum netdev_xdp_act of the kernel. */
@@ -21,3 +22,12 @@
 
 /* 0, -EOPNOTSUPP: the kernel is too old to say, or another -errno. */
 int xdp_features(int ifindex, uint64_t *ret);
+
+/* Linux 6.6; Debian 12's header is older. */
+#ifndef XDP_USE_SG
+#define XDP_USE_SG (1 << 4)
+#define XDP_PKT_CONTD (1 << 0)
+#endif
+
+/* Whether the kernel's AF_XDP sockets take frames of several buffers. */
+bool xdp_socket_chains(void);

@@ -17,6 +17,7 @@
 #include <bpf/libbpf.h>
 
 #include <agent/config_hook.h>
+#include <agent/hub.h>
 #include <ctl/cli/view.h>
 #include <lib/ethtool.h>
 #include <lib/nl.h>
@@ -209,7 +210,7 @@ static void check_mtu(struct doctor *d, const struct facts *f)
 		doctor_add(d, DOCTOR_SLOW, f->name,
 			   view_fmt("ip link set dev %s mtu %u", f->name, ONE_PAGE_MTU),
 			   "MTU %u: larger frames take several buffers, and the first packet of a "
-			   "flow is lost if it has more than %u bytes", f->link.mtu, ONE_PAGE_MTU);
+			   "flow is lost if it has more than %u bytes", f->link.mtu, hub_packet_max());
 }
 
 static void check_queues(struct doctor *d, const struct facts *f)

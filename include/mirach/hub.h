@@ -23,10 +23,12 @@
 
 /*
  * Largest IP packet that the hub carries, and so the largest first packet of a
- * flow. One AF_XDP frame is a page: 256 bytes of XDP headroom, 328 kept back for
+ * flow. One AF_XDP buffer is a page: 256 bytes of XDP headroom, 328 kept back for
  * the kernel's own tail, 14 of Ethernet; the hub header goes into the headroom.
+ * From Linux 6.6 on a frame may have several buffers.
  */
-#define HUB_PACKET_MAX 3498u
+#define HUB_PACKET_ONE 3498u			/* in one buffer */
+#define HUB_PACKET_CHAIN 9216u			/* in several: as large as jumbo frames get */
 
 enum hub_why {
 	HUB_MISS = 1,				/* no flow entry: compile one, then resume */

@@ -52,7 +52,7 @@ static void check_end(const char *name)
 	struct ethtool_queues queues;
 
 	assert_int_equal(sh("ip link show dev %s | grep -q 'mtu %zu .*qlen 1000'", name,
-			    3498 + sizeof(struct hub_header)), 0);
+			    hub_packet_max() + sizeof(struct hub_header)), 0);
 	assert_int_equal(sh("ip link show dev %s up | grep -q LOWER_UP", name), 0);
 	assert_int_not_equal(sh("ip addr show dev %s | grep -q inet", name), 0);
 	assert_int_equal(ipv6_is_off(name), 1);

@@ -65,17 +65,32 @@ knows_mtu() { [[ $(ask "$1" '.nexthops[] | select(.kind == "tunnel") | .mtu' nex
 ok "host a notices" soon 5 knows_mtu a
 ok "host b notices" soon 5 knows_mtu b
 flush() { ctl a flow flush --all && ctl b flow flush --all; }
-for address in "$(ip4 red-3)" "$(ip6 red-3)"; do
-	ok "flows are flushed on both hosts" flush
-	ok "3498 bytes to $address arrive as first packet of a flow" whole red-1 "$address" 3498
-	ok "flows are flushed on both hosts" flush
-	before=$(dropped a red-1 too_big)
-	fails "3499 bytes are more than the hub takes" whole red-1 "$address" 3499
-	is "and are dropped as too_big" "$(($(dropped a red-1 too_big) - before))" 2
-	ok "a smaller packet opens the flow" pings red-1 "$address"
-	ok "9000 bytes to $address arrive" whole red-1 "$address" 9000
-	ok "TCP to $address with the guests' MTU at 9000" transfer red-1 red-3 "$address"
-done
+# One buffer's worth always passes the hub; from Linux 6.6 on, chains of buffers do as well.
+hub_takes=$(($(on a ip -j link show mirach0n | jq '.[0].mtu') - 96))
+first_packets() { # HOOK
+	local address before
+	for address in "$(ip4 red-3)" "$(ip6 red-3)"; do
+		ok "$1: flows are flushed on both hosts" flush
+		ok "$1: 3498 bytes to $address arrive as first packet of a flow" whole red-1 "$address" 3498
+		ok "$1: flows are flushed on both hosts" flush
+		if ((hub_takes >= 9000)); then
+			ok "$1: 9000 bytes to $address arrive as first packet of a flow" whole red-1 "$address" 9000
+		else
+			before=$(dropped a red-1 too_big)
+			fails "$1: 3499 bytes are more than the hub takes" whole red-1 "$address" 3499
+			is "and are dropped as too_big" "$(($(dropped a red-1 too_big) - before))" 2
+			ok "a smaller packet opens the flow" pings red-1 "$address"
+		fi
+		ok "$1: 9000 bytes to $address arrive" whole red-1 "$address" 9000
+		ok "$1: flows are flushed on both hosts" flush
+		ok "$1: TCP to $address with the guests' MTU at 9000" transfer red-1 red-3 "$address"
+	done
+}
+first_packets tcx
+HOOK=xdp UPLINK_MORE=', hook: xdp'
+configure
+ok "XDP everywhere: reloads" eval 'reload a && reload b'
+first_packets xdp
 is "no checksum error" "$(on red-3 nstat -asz TcpInCsumErrors | awk '/Csum/ { print $2 }')" 0
 books_close
 finish

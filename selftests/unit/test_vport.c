@@ -244,7 +244,7 @@ static void test_any_order(void **state)
 /* Words. */
 
 static const struct port_facts fine = {
-	.device = "dev0", .kind = "veth", .driver = "veth", .mtu = 1500, .present = true,
+	.device = "dev0", .kind = "veth", .driver = "veth", .mtu = 1500, .hub_max = 3498, .present = true,
 	.ethernet = true, .up = true, .carrier = true, .has_netns = true,
 	.because = "so be it",
 };
@@ -264,7 +264,7 @@ static void test_problems(void **state)
 
 	(void)state;
 	assert_says(&f, NULL);
-	f.mtu = HUB_PACKET_MAX + 1;
+	f.mtu = f.hub_max + 1;
 	assert_says(&f, "ip link set dev dev0 mtu 3498");
 	f.uplink = true;
 	assert_says(&f, NULL);
