@@ -19,3 +19,9 @@ $(bench)/bench_%.bpf.o: selftests/bench/%.bpf.c
 	$(call run,BPF)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 $(bench)/%.skel.h: $(bench)/%.bpf.o
 	$(call run,SKEL)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
+
+# The simulated hosts of bench-scale.
+fleet_parts = $(addprefix $(BUILD)/,agent/usage.o ctl/cli/pki.o) $(LIB)
+benchtools: $(bench)/fleet
+$(bench)/fleet: $(addprefix $(bench)/,fleet.o fleet_session.o fleet_traffic.o) $(fleet_parts)
+	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
