@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# ctl_refuse.t - what a host refuses from a controller, and that nobody notices
+#
+#	red-1 (0.11) --+-- a ==== core ==== b ----- red-3 (0.13)
+#	red-2 (0.12) --+            |
+#	                      controller
+#
+# A numbered stream runs through all of it, and through changes that do not concern it.
+# shellcheck source=selftests/net/lib.sh
+. "${0%/*}/lib.sh"
+# shellcheck source=selftests/net/control.sh
+. "$NET/control.sh"
+
+hosts a b
+network red 100
+network blue 200
+instance red-1 a red 11
+instance red-2 a red 12
+instance red-3 b red 13
+controlled
+peer_start
+for h in a b; do
+	tell "$h"
+	agent_launch "$h"
+done
+for h in a b; do
+	soon 20 agent_ready "$h"
+done
+ok "before: red-1 reaches red-3" reaches red-1 red-3
+stream through red-1 red-3 "$(ip4 red-3)" 6000 400
+good=$(revision a)
+
+# refused WHAT ID SED [TEXT]: the update is answered with an error that names the object.
+refused() {
+	local before
+	before=$(peer_said '^ack host-a .* error')
+	ok "$1: is told to host a" told a "$3"
+	number "$1: it refuses" "$(peer_said '^ack host-a .* error')" -gt "$before"
+	has "$1: it names the object" "$(grep '^ack host-a .* error' "$TMP/peer.log" | tail -1)" \
+		"\"ids\": \[\"$2\"\]"
+	is "$1: it stays where it was" "$(revision a)" "$good"
+}
+refused "a MAC that is none" vport/t.red-1 's/mac: "02:00:00:64:00:0b"/mac: "02:00:00:64:00"/'
+refused "a network that is not there" vport/t.red-2 '/name: red-2/,/mac/s/network: red/network: green/'
+refused "an address outside every subnet" vport/t.red-1 's/addresses: \[10.0.0.11/addresses: [10.9.0.11/'
+refused "one VNI for two networks" network/t.red 's/vni: 200/vni: 100/'
+has "status says so" "$(ctl a status)" 'last refusal +network/t.red: .*taken by .*network/t.blue'
+
+# Bytes that are no part of the protocol end the session; the next one is as before.
+json_frame() { printf "$(printf '\\x%02x' $((${#1} >> 24 & 255)) $((${#1} >> 16 & 255)) $((${#1} >> 8 & 255)) $((${#1} & 255)))%s" "$1"; }
+tell a
+soon 10 peer_says '^ack host-a .* ok|^same host-a' 0
+garbage() { # WHAT TEXT: of $TMP/raw
+	local before
+	before=$(peer_said '^hello host-a')
+	mv "$TMP/raw" "$TMP/want/host-a.raw"
+	ok "$1: a new session begins" soon 30 peer_says '^hello host-a' "$before"
+	has "$1: the log says why" "$(grep 'no controller' "$TMP/a.log" | tail -1)" "$2"
+}
+json_frame '{"msg":"update","seq":1,"revision":1,"del":["vport/t.red-1"]}' >"$TMP/raw"
+cat "$TMP/raw" "$TMP/raw" >"$TMP/raw2" && mv "$TMP/raw2" "$TMP/raw"
+garbage "a replayed frame" 'update 1 came again'
+json_frame '{"msg":"update","seq":900,"revision":1,"more":true}' >"$TMP/raw"
+json_frame '{"msg":"update","seq":901,"revision":1,"del":["vport/t.red-1"]}' >>"$TMP/raw"
+garbage "another update in the middle of one" 'update 901 in the middle of update 900'
+printf '\x7f\xff\xff\xff' >"$TMP/raw"
+garbage "an oversized frame" 'frame of 2147483647 bytes'
+printf '\x00\x00\x00\x05hello' >"$TMP/raw"
+garbage "no JSON" 'not valid JSON|no JSON|JSON'
+json_frame '{"msg":"welcome","version":2,"usage_ms":50,"ping_ms":1000}' >"$TMP/raw"
+garbage "a second welcome" 'second welcome'
+before=$(peer_said '^error host-a unknown message')
+json_frame '{"msg":"dance"}' >"$TMP/want/host-a.raw"
+ok "an unknown message is answered, the session goes on" soon 10 peer_says '^error host-a unknown message' "$before"
+ok "host a is connected" connected a
+
+# A change of something else under the stream.
+for i in 1 2 3; do
+	ok "blue gets another gateway, change $i" told a "/name: blue/,/prefix/s/prefix: 10.0.0.0/prefix: 10.$i.0.0/;/name: blue/,/prefix/s/gateway: 10.0.0.1/gateway: 10.$i.0.1/"
+done
+ok "red-2 leaves" told a '/name: red-2/,/guest_device:/d'
+ok "red-2 reaches nobody" no_ping red-2 "$(ip4 red-3)"
+is "the stream lost nothing in all this" "$(stream_result through)" "received 6000 lost 0 twice 0 late 0"
+
+# Who shows the wrong papers is not talked to.
+ca_issue stranger host:host-b
+CERT_OF[a]=stranger
+agent_stop a
+agent_launch a
+ok "another host's certificate is refused before it is shown" soon 20 complains a 'is host:host-b, and this is host:host-a'
+ok "traffic goes on" reaches red-1 red-3
+agent_stop a
+CERT_OF[a]=''
+peer_stop
+cp "$CA/host-b.crt" "$CA/controller.crt"
+cp "$CA/host-b.key" "$CA/controller.key"
+peer_start
+agent_launch a
+ok "a host that plays controller is not believed" soon 20 complains a 'certificate'
+ok "traffic goes on" reaches red-1 red-3
+books_close
+finish
