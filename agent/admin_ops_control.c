@@ -11,6 +11,7 @@
 #include <agent/agent.h>
 #include <agent/session.h>
 #include <agent/state.h>
+#include <agent/usage_poll.h>
 #include <lib/clock.h>
 
 #define ANSWER_POLL_MS 50u
@@ -187,6 +188,20 @@ static void status_state(cJSON *o, const struct agent *a)
 	cJSON_AddStringToObject(checkpoint, "problem", view.disk_problem);
 }
 
+static void status_usage(cJSON *o, const struct agent *a)
+{
+	struct usage_poll_view view;
+	cJSON *usage = cJSON_AddObjectToObject(o, "usage");
+
+	usage_poll_show(a->usage, &view);
+	cJSON_AddNumberToObject(usage, "rounds", view.rounds);
+	cJSON_AddNumberToObject(usage, "flows", view.flows);
+	cJSON_AddNumberToObject(usage, "cost_s", (double)view.cost_ns / NS_PER_S);
+	cJSON_AddNumberToObject(usage, "pairs", view.pairs);
+	cJSON_AddNumberToObject(usage, "missed", view.missed);
+	cJSON_AddNumberToObject(usage, "reported", view.reported);
+}
+
 void json_controller(cJSON *o, const struct agent *a)
 {
 	cJSON *controller;
@@ -196,6 +211,7 @@ void json_controller(cJSON *o, const struct agent *a)
 	controller = cJSON_AddObjectToObject(o, "controller");
 	status_session(controller, a);
 	status_state(controller, a);
+	status_usage(controller, a);
 }
 
 const struct admin_op admin_control_ops[] = {

@@ -25,6 +25,7 @@
 #include <agent/instance.h>
 #include <agent/session.h>
 #include <agent/state.h>
+#include <agent/usage_poll.h>
 #include <lib/clock.h>
 #include <lib/log.h>
 
@@ -223,7 +224,11 @@ static int start_tick(struct agent *a, struct error *e)
 
 static int start_session(struct agent *a, struct error *e)
 {
-	return a->state ? session_new(a, &a->session, e) : 0;
+	int err = a->state ? session_new(a, &a->session, e) : 0;
+
+	if (!err && a->state)
+		err = usage_poll_new(a, &a->usage, e);
+	return err;
 }
 
 static int (*const ladder[])(struct agent *a, struct error *e) = {
@@ -266,6 +271,7 @@ void agent_stop(struct agent *a)
 	if (a->tick)
 		event_free(a->tick);
 	admin_free(a->admin);
+	usage_poll_free(a->usage);
 	session_free(a->session);
 	state_free(a->state);
 	policy_free(a->policy);

@@ -27,6 +27,7 @@ struct event_base;
 struct admin;
 struct session;
 struct state;
+struct usage_poll;
 
 #define HUB_PREFIX "mirach"		/* devices mirach0n and mirach0f */
 #define HUB_SLOT_NEAR 1u		/* port slots of the hub's ends; vports begin after them */
@@ -51,6 +52,7 @@ struct agent {
 	struct config *config;		/* in force */
 	struct state *state;		/* NULL without a controller, as is session */
 	struct session *session;
+	struct usage_poll *usage;
 	bool held;			/* nothing is known yet, so what an earlier agent left stays */
 	struct dp *dp;
 	struct hub hub;

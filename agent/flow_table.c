@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include <agent/flow_owners.h>
+#include <agent/flow_watch.h>
 
 #define RESERVE_SHARE 8u		/* one index in so many is kept back */
 #define NEARLY_FULL 6u			/* slots used in the first bucket before the second is considered */
@@ -48,6 +49,7 @@ struct flow_table {
 	struct list free, retired, closed;
 	uint64_t added, replaced, deleted, aged, evicted, refused;
 	struct flow_owners owners;
+	struct flow_watch watch;
 };
 
 /* Where a key is, or would go. */
@@ -406,6 +408,11 @@ uint64_t flow_table_created(const struct flow_table *t, uint32_t index)
 	return t->sides[index].created_ns;
 }
 
+struct flow_watch *flow_table_watch(struct flow_table *t)
+{
+	return &t->watch;
+}
+
 struct flow_table_counts flow_table_counts(const struct flow_table *t)
 {
 	return (struct flow_table_counts){
@@ -483,8 +490,8 @@ int flow_table_new(const struct flow_table_memory *m, uint64_t now_ns, struct fl
 	if (!t)
 		return -ENOMEM;
 	t->sides = calloc(m->n_flows, sizeof(*t->sides));
-	if (!t->sides) {
-		free(t);
+	if (!t->sides || flow_watch_init(&t->watch, m->n_flows)) {
+		flow_table_free(t);
 		return -ENOMEM;
 	}
 	t->m = *m;
@@ -502,6 +509,7 @@ void flow_table_free(struct flow_table *t)
 {
 	if (!t)
 		return;
+	flow_watch_done(&t->watch);
 	free(t->sides);
 	free(t);
 }

@@ -26,6 +26,7 @@
 #include <mirach/flow.h>
 
 struct flow_table;
+struct flow_watch;
 
 struct flow_table_memory {
 	struct flow_bucket *index;	/* n_buckets, a power of two */
@@ -95,6 +96,9 @@ bool flow_table_is_published(const struct flow_table *t, uint32_t index);
 const struct flow *flow_table_get(const struct flow_table *t, uint32_t index);
 uint64_t flow_table_last_used(const struct flow_table *t, uint32_t index);
 uint64_t flow_table_created(const struct flow_table *t, uint32_t index);
+
+/* The flows whose bytes somebody wants to know; the same thread's. */
+struct flow_watch *flow_table_watch(struct flow_table *t);
 
 struct flow_table_counts {
 	uint64_t published, retired, free; /* indices now */

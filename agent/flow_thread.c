@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include <agent/flow_grace.h>
+#include <agent/flow_watch.h>
 #include <agent/mailbox.h>
 #include <agent/miss.h>
 #include <agent/xsk.h>
@@ -266,6 +267,8 @@ static bool revalidate_flow(struct flow_table *table, uint32_t index, void *arg)
 		return true;
 	}
 	now = flow_table_add(table, &flow->key, &d.action, clock_now_ns(), NULL);
+	if (now > 0)
+		flow_watch_set(flow_table_watch(table), now, d.way);
 	if (now == index)
 		return true;
 	if (now < 0 && c->may_wait) {

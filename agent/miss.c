@@ -17,6 +17,7 @@
 
 #include <string.h>
 
+#include <agent/flow_watch.h>
 #include <agent/xsk.h>
 #include <mirach/hub.h>
 #include <mirach/parse.h>
@@ -106,6 +107,7 @@ static void open_flow(const struct miss *m, struct hub_header *hub, const struct
 		drop(m, hub, reason_without_flow(&d));
 		return;
 	}
+	flow_watch_set(flow_table_watch(m->table), index, d.way);
 	m->counts->installed++;
 	resume(m, hub, index);
 }

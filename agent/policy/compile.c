@@ -376,6 +376,14 @@ static uint32_t pair_slot(const struct flow_key *key)
 	return (h * 0xbf58476d1ce4e5b9ull) >> 32 & (BOARD_SLOTS - 1);
 }
 
+/* What a guest sends out of this host, where hoverboards would take it or do. */
+static uint8_t way_of(const struct compilation *c)
+{
+	if (!c->from || !c->network->slots)
+		return WAY_NONE;
+	return c->to_board ? WAY_HOVERBOARD : c->to_remote ? WAY_DIRECT : WAY_NONE;
+}
+
 static enum drop_reason choose_nexthop(struct compilation *c)
 {
 	struct action *a = &c->d->action;
@@ -386,6 +394,7 @@ static enum drop_reason choose_nexthop(struct compilation *c)
 		return REASON_NONE;
 	}
 	a->vni = wire_vni(c);
+	c->d->way = way_of(c);
 	if (c->to_remote) {
 		a->nexthop = c->to_remote->nexthop;
 		SAY(c, "next hop", "%u, tunnel to host %s", a->nexthop,

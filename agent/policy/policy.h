@@ -45,7 +45,13 @@ struct decision {
 	struct action action;		/* complete but for gen; a drop is an action too */
 	uint8_t tuple;			/* FLOW_TUPLE_3 or FLOW_TUPLE_5: key the answer is good for */
 	uint32_t network;		/* VNI, 0 if unknown */
+	uint8_t way;			/* WAY_*: of what a vport sends to where hoverboards could take it */
 };
+
+/* As flow_watch_set() wants it: enum usage_way + 1. */
+#define WAY_NONE 0u
+#define WAY_HOVERBOARD 1u
+#define WAY_DIRECT 2u
 
 /* One step of the explanation: "what was asked", "what was found". */
 struct policy_step {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 bench := $(BUILD)/selftests/bench
 BENCH_SKELS := $(patsubst selftests/bench/%.bpf.c,$(bench)/bench_%.skel.h,$(wildcard selftests/bench/*.bpf.c))
-bench_part = $(addprefix $(BUILD)/,agent/flow_table.o agent/flow_owners.o agent/template.o lib/addr.o)
+bench_part = $(addprefix $(BUILD)/,agent/flow_table.o agent/flow_owners.o agent/flow_watch.o agent/template.o lib/addr.o)
 
 benchtools: $(addprefix $(bench)/,testrun pump memory delay talk)
 $(bench)/testrun: $(bench)/testrun.o $(bench)/world.o $(bench_part)

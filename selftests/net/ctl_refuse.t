@@ -93,7 +93,7 @@ ok "another host's certificate is refused before it is shown" soon 20 complains 
 ok "traffic goes on" reaches red-1 red-3
 agent_stop a
 CERT_OF[a]=''
-peer_stop
+peer_stop TERM
 cp "$CA/host-b.crt" "$CA/controller.crt"
 cp "$CA/host-b.key" "$CA/controller.key"
 peer_start
