@@ -31,6 +31,8 @@ struct builder {
 	int key_line;
 	unsigned int n_nodes;
 	unsigned int n_documents;
+	int (*each)(void *arg, const struct doc *doc);	/* NULL: there is one document */
+	void *arg;
 	bool done;
 };
 
@@ -282,9 +284,27 @@ static int refuse_alias(struct builder *b, const yaml_event_t *event)
 
 static int open_document(struct builder *b, const yaml_event_t *event)
 {
-	if (b->n_documents++)
+	if (b->n_documents++ && !b->each)
 		return refuse(b, event, "a second document begins here; a file holds one");
 	return 0;
+}
+
+/* Hands the document on, where there may be many. */
+static int close_document(struct builder *b, const yaml_event_t *event)
+{
+	int err = 0;
+
+	(void)event;
+	if (!b->each)
+		return 0;
+	if (b->root->kind == DOC_NULL)
+		b->n_documents--;
+	else
+		err = b->each(b->arg, b->root);
+	doc_free(b->root);
+	b->root = NULL;
+	b->n_nodes = 0;
+	return err;
 }
 
 static int pass(struct builder *b, const yaml_event_t *event)
@@ -297,7 +317,7 @@ static int pass(struct builder *b, const yaml_event_t *event)
 static int finish(struct builder *b, const yaml_event_t *event)
 {
 	b->done = true;
-	if (!b->root || b->root->kind == DOC_NULL)
+	if (b->each ? !b->n_documents : !b->root || b->root->kind == DOC_NULL)
 		return refuse(b, event, "the file is empty");
 	return 0;
 }
@@ -307,7 +327,7 @@ static int (*const handlers[])(struct builder *b, const yaml_event_t *event) = {
 	[YAML_STREAM_START_EVENT] = pass,
 	[YAML_STREAM_END_EVENT] = finish,
 	[YAML_DOCUMENT_START_EVENT] = open_document,
-	[YAML_DOCUMENT_END_EVENT] = pass,
+	[YAML_DOCUMENT_END_EVENT] = close_document,
 	[YAML_ALIAS_EVENT] = refuse_alias,
 	[YAML_SCALAR_EVENT] = add_scalar,
 	[YAML_SEQUENCE_START_EVENT] = open_list,
@@ -357,31 +377,49 @@ static int build(struct builder *b, yaml_parser_t *parser, const char *text, siz
 	return err;
 }
 
-int doc_parse(const char *name, const char *text, size_t len, struct doc **ret, struct error *e)
+/* Leaves what was built in b->root; on an error, nothing. */
+static int parse(struct builder *b, const char *text, size_t len)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	struct builder b = {.name = name, .error = e};
 	yaml_parser_t parser;
 	int err;
 
 	if (len > DOC_SIZE_MAX)
-		return error_set(e, -EFBIG, "%s: larger than %u bytes", name, DOC_SIZE_MAX);
+		return error_set(b->error, -EFBIG, "%s: larger than %u bytes", b->name, DOC_SIZE_MAX);
 	if (len >= 3 && !memcmp(text, bom, 3)) {
 		text += 3;
 		len -= 3;
 	}
 	if (!yaml_parser_initialize(&parser))
-		return out_of_memory(&b);
+		return out_of_memory(b);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	err = build(&b, &parser, text, len);
+	err = build(b, &parser, text, len);
 	yaml_parser_delete(&parser);
-	free(b.key);
-	if (err)
-		doc_free(b.root);
-	else
+	free(b->key);
+	if (err) {
+		doc_free(b->root);
+		b->root = NULL;
+	}
+	return err;
+}
+
+int doc_parse(const char *name, const char *text, size_t len, struct doc **ret, struct error *e)
+{
+	struct builder b = {.name = name, .error = e};
+	int err = parse(&b, text, len);
+
+	if (!err)
 		*ret = b.root;
 	return err;
+}
+
+int doc_parse_each(const char *name, const char *text, size_t len,
+		   int (*each)(void *arg, const struct doc *doc), void *arg, struct error *e)
+{
+	struct builder b = {.name = name, .error = e, .each = each, .arg = arg};
+
+	return parse(&b, text, len);
 }
 
 /* Reads on until the file ends or @len exceeds the limit, so that the caller sees it is too large. */

@@ -50,6 +50,13 @@ struct doc {
  */
 int doc_load(const char *path, struct doc **ret, struct error *e);
 int doc_parse(const char *name, const char *text, size_t len, struct doc **ret, struct error *e);
+/*
+ * The same for a text of many documents, apart by "---": calls @each with one after
+ * the other, of which each may have DOC_NODES_MAX nodes, until one returns not 0,
+ * which is then returned. Empty documents are passed over, but not a text without any.
+ */
+int doc_parse_each(const char *name, const char *text, size_t len,
+		   int (*each)(void *arg, const struct doc *doc), void *arg, struct error *e);
 void doc_free(struct doc *doc);		/* NULL is allowed */
 
 /* The value of @key in @map, or NULL. */

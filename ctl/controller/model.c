@@ -206,11 +206,11 @@ static void read_revision(struct object *o, const struct doc *d, struct problems
 }
 
 /* What a document may hold beside its spec, by scope. */
-static const struct field header_fields[][8] = {
+static const struct field header_fields[][9] = {
 	[SCOPE_TENANT] = { { "kind" }, { "tenant" }, { "name" }, { "labels" }, { "spec" },
-			   { "status" }, { "revision" }, {} },
+			   { "status" }, { "revision" }, { "delete" }, {} },
 	[SCOPE_FABRIC] = { { "kind" }, { "name" }, { "labels" }, { "spec" }, { "status" },
-			   { "revision" }, {} },
+			   { "revision" }, { "delete" }, {} },
 	[SCOPE_GLOBAL] = { { "kind" }, { "region" }, { "name" }, { "labels" }, { "spec" },
 			   { "status" }, { "revision" }, {} },
 };
@@ -235,6 +235,16 @@ static void read_header(struct object *o, const struct doc *d, const char *tenan
 	fields_unknown(header_fields[scope], d, p);
 }
 
+static void read_delete(const struct doc *d, struct problems *p, bool *ret)
+{
+	static const struct field field = { "delete", .type = FIELD_BOOL };
+	size_t old = problems_enter(p, "delete");
+
+	if (d)
+		field_read(&field, d, p, ret);
+	problems_leave(p, old);
+}
+
 static void read_spec(struct object *o, const struct doc *d, struct problems *p)
 {
 	static const struct doc nothing = { .kind = DOC_MAP };
@@ -248,10 +258,11 @@ static void read_spec(struct object *o, const struct doc *d, struct problems *p)
 	problems_leave(p, 0);
 }
 
-int model_read(const struct doc *d, const char *tenant_default, struct problems *p,
-	       struct object **ret)
+int model_read_change(const struct doc *d, const char *tenant_default, struct problems *p,
+		      struct object **ret, bool *ret_del)
 {
 	unsigned int before = p->n;
+	bool del = false;
 	struct object *o;
 	enum kind kind;
 
@@ -269,13 +280,36 @@ int model_read(const struct doc *d, const char *tenant_default, struct problems 
 	if (!o)
 		return -ENOMEM;
 	read_header(o, d, tenant_default, p);
-	read_spec(o, d, p);
+	read_delete(doc_find(d, "delete"), p, &del);
+	if (!del)
+		read_spec(o, d, p);
 	if (p->n == before && !p->no_memory) {
 		*ret = o;
+		*ret_del = del;
 		return 0;
 	}
 	model_free(o);
 	return p->no_memory ? -ENOMEM : -EINVAL;
+}
+
+int model_read(const struct doc *d, const char *tenant_default, struct problems *p,
+	       struct object **ret)
+{
+	struct object *o;
+	bool del;
+	int err = model_read_change(d, tenant_default, p, &o, &del);
+
+	if (err)
+		return err;
+	if (!del) {
+		*ret = o;
+		return 0;
+	}
+	problems_enter(p, "delete");
+	problems_add(p, d->line, "is not possible here");
+	problems_leave(p, 0);
+	model_free(o);
+	return -EINVAL;
 }
 
 /* The document must be the object its key says. */

@@ -65,6 +65,7 @@ struct object {
 	uint16_t n_labels;
 	char tenant[MODEL_TENANT_LEN];	/* "" for tenants, hosts, hoverboards; the region of a RemoteNetwork */
 	char name[MODEL_NAME_LEN];
+	uint32_t round;			/* the replica's */
 	struct label *labels;		/* sorted by key */
 	uint64_t revision;		/* of the store, when it was last written */
 };
@@ -259,7 +260,7 @@ struct field {
 	const char *help;		/* one sentence; docs/model.md and OpenAPI */
 };
 
-enum scope { SCOPE_TENANT, SCOPE_FABRIC, SCOPE_GLOBAL };
+enum scope { SCOPE_TENANT, SCOPE_FABRIC, SCOPE_GLOBAL, SCOPE_ANY };
 
 struct kind_info {
 	const char *name, *plural;	/* "Instance", "instances" */
@@ -285,6 +286,12 @@ int model_name_check(const char *name, size_t max);
  */
 int model_read(const struct doc *d, const char *tenant_default, struct problems *p,
 	       struct object **ret);
+/*
+ * The same for a document that may hold `delete: true`: then @ret has kind, tenant,
+ * name and revision only, whatever else the document says.
+ */
+int model_read_change(const struct doc *d, const char *tenant_default, struct problems *p,
+		      struct object **ret, bool *ret_del);
 /* An object of the store, by the key and the text there. 0, -EINVAL with @e set, or -ENOMEM. */
 int model_load(const char *key, const char *text, size_t len, uint64_t revision,
 	       struct object **ret, struct error *e);

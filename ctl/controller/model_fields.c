@@ -59,6 +59,38 @@ void fields_free(const struct field *fields, void *base)
 		field_free(fields, (char *)base + fields->offset);
 }
 
+/* Bytes of a field in its struct; a list's counter is apart. */
+static size_t field_size(const struct field *f)
+{
+	static const size_t sizes[] = {
+		[FIELD_BOOL] = sizeof(bool), [FIELD_UINT] = sizeof(uint64_t),
+		[FIELD_TEXT] = sizeof(char *), [FIELD_DEVICE] = sizeof(char *),
+		[FIELD_NETNS] = sizeof(char *), [FIELD_CHOICE] = sizeof(char *),
+		[FIELD_TENANT] = MODEL_TENANT_LEN, [FIELD_NAME] = MODEL_NAME_LEN,
+		[FIELD_PATH] = MODEL_PATH_LEN, [FIELD_MAC] = ETH_ADDR_LEN,
+		[FIELD_ADDR] = sizeof(struct ip_addr), [FIELD_PREFIX] = sizeof(struct ip_prefix),
+		[FIELD_NAMES] = sizeof(struct name_list), [FIELD_ADDRS] = sizeof(struct addr_list),
+		[FIELD_PREFIXES] = sizeof(struct prefix_list), [FIELD_LIST] = sizeof(void *),
+	};
+
+	return sizes[f->type];
+}
+
+void field_reset(const struct field *f, void *value)
+{
+	if (f->type == FIELD_SECTION) {
+		for (const struct field *inner = f->fields; inner->name; inner++)
+			field_reset(inner, (char *)value + inner->offset);
+		return;
+	}
+	field_free(f, value);
+	if (f->type == FIELD_LIST)
+		*list_count(f, value) = 0;
+	memset(value, 0, field_size(f));
+	if (f->type == FIELD_UINT)
+		*(uint64_t *)value = f->fallback;
+}
+
 static cJSON *addr_json(const struct ip_addr *a)
 {
 	char text[IP_ADDR_STRLEN];

@@ -13,6 +13,8 @@ void field_read(const struct field *f, const struct doc *d, struct problems *p, 
 /* The value as JSON, or NULL if it is not given or at its default. */
 cJSON *field_json(const struct field *f, const void *value, enum model_view view);
 void field_free(const struct field *f, void *value);
+/* Back to as if it had not been given. */
+void field_reset(const struct field *f, void *value);
 bool field_given(const struct field *f, const void *value);
 
 /* The same for all fields of a table; @base is the spec, section or element. */

@@ -18,6 +18,32 @@
 #include <ctl/controller/model_fields.h>
 #include <lib/doc_json.h>
 
+/* Remembers what the document said, before anything is filled in. */
+static void note_given(struct change *c)
+{
+	const struct field *fields = kinds[c->object->kind].fields;
+
+	for (unsigned int i = 0; fields[i].name; i++)
+		if (field_given(&fields[i], (char *)model_spec(c->object) + fields[i].offset))
+			c->given |= 1u << i;
+	if (c->object->kind == KIND_INSTANCE)
+		c->n_addresses = ((struct instance *)c->object)->spec.addresses.n;
+}
+
+/* Takes back what was filled in when the change was judged before. */
+static void reset_to_given(struct change *c)
+{
+	const struct field *fields = kinds[c->object->kind].fields;
+
+	for (unsigned int i = 0; fields[i].name; i++)
+		if (!(c->given & 1u << i))
+			field_reset(&fields[i], (char *)model_spec(c->object) + fields[i].offset);
+	if (c->object->kind == KIND_INSTANCE)
+		((struct instance *)c->object)->spec.addresses.n = c->n_addresses;
+	free(c->text);
+	c->text = NULL;
+}
+
 int changes_add(struct changes *c, struct object *o, bool del, int document, int line)
 {
 	struct change *bigger = c->v;
@@ -30,6 +56,7 @@ int changes_add(struct changes *c, struct object *o, bool del, int document, int
 	}
 	c->v = bigger;
 	c->v[c->n++] = (struct change){ .object = o, .del = del, .document = document, .line = line };
+	note_given(&c->v[c->n - 1]);
 	return 0;
 }
 
@@ -212,6 +239,7 @@ static void prepare(struct validation *v, struct changes *c, bool *ret_stale)
 	for (unsigned int i = 0; i < c->n; i++) {
 		const struct object *old = find_old(v, c->v[i].object);
 
+		reset_to_given(&c->v[i]);
 		at_change(v, &c->v[i]);
 		check_revision(v, &c->v[i], old, ret_stale);
 		if (!c->v[i].del) {

@@ -28,7 +28,9 @@ struct change {
 	struct object *object;		/* as it shall be; to delete: kind, tenant, name, revision */
 	bool del;
 	int document, line;		/* for problems */
-	/* Found by validate(): */
+	uint32_t given;			/* fields the document gave, by their place in the table */
+	unsigned int n_addresses;	/* of those, an instance's addresses */
+	/* Found by validate(), which may be asked again, of another set: */
 	enum outcome outcome;
 	char *text;			/* created or updated: as it is to be stored */
 	uint64_t old_revision;		/* of what it replaces; 0: nothing */

@@ -381,7 +381,7 @@ static void step(struct model_set *s, unsigned int seed, unsigned int *taken)
 	problems_init(&p);
 	err = validate(s, &c, &options, &p);
 	if (!err != right)
-		fail_msg("seed %u: %s, but the twin says %s\n%s\nin\n%s", seed,
+		fail_msg("seed %u: %s, but the twin says %s\n%s\nof these:\n%s", seed,
 			 err ? "refused" : "taken", right ? "right" : "wrong",
 			 problems_first(&p, (char[512]){}, 512), before);
 	behind = set_text(s);
