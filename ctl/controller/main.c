@@ -5,6 +5,7 @@
  * One process is one controller; several share a store. Everything that decides is
  * on this one loop; threads are the store's own business.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <event2/event.h>
 #include <systemd/sd-daemon.h>
 
+#include <ctl/controller/api.h>
 #include <ctl/controller/store.h>
 #include <lib/log.h>
 #include <lib/version.h>
@@ -23,6 +25,8 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct options {
 	struct store_options store;
+	struct http_options http;
+	struct fm_options fm;
 	enum log_level level;
 	bool done;			/* said what was asked, nothing to run */
 };
@@ -36,6 +40,18 @@ static const struct option_help {
 	{ { "store-ca", required_argument, NULL, 'A' }, "FILE", "etcd over https: authority, PEM" },
 	{ { "store-cert", required_argument, NULL, 'C' }, "FILE", "etcd over https: our certificate" },
 	{ { "store-key", required_argument, NULL, 'K' }, "FILE", "etcd over https: our private key" },
+	{ { "api", required_argument, NULL, 'a' }, "ADDRESS:PORT",
+	  "the API over TLS, like [::]:7443; needs --ca, --cert, --key" },
+	{ { "api-plain", required_argument, NULL, 'P' }, "ADDRESS:PORT",
+	  "the API without TLS, on a loopback address only" },
+	{ { "api-socket", required_argument, NULL, 'S' }, "PATH",
+	  "the API on a socket; whoever may open it is the operator" },
+	{ { "ca", required_argument, NULL, 'i' }, "FILE", "our authority, PEM: `mirachctl ca` makes one" },
+	{ { "cert", required_argument, NULL, 'c' }, "FILE", "our certificate" },
+	{ { "key", required_argument, NULL, 'k' }, "FILE", "our private key" },
+	{ { "tokens", required_argument, NULL, 't' }, "FILE", "bearer tokens: `mirachctl token` makes them" },
+	{ { "vni-range", required_argument, NULL, 'r' }, "FIRST-LAST",
+	  "VNIs given to networks (default 1-16777215)" },
 	{ { "log-level", required_argument, NULL, 'l' }, "LEVEL", "error, warn, info or debug" },
 	{ { "version", no_argument, NULL, 'V' }, NULL, "says the version" },
 	{ { "help", no_argument, NULL, 'h' }, NULL, "says this" },
@@ -61,9 +77,43 @@ static int usage_error(const char *what)
 	return EXIT_USAGE;
 }
 
+static int set_vni_range(struct fm_options *o, const char *text)
+{
+	unsigned long first, last;
+	int end = 0;
+
+	if (sscanf(text, "%lu-%lu%n", &first, &last, &end) != 2 || text[end] || !first ||
+	    first > last || last >= 1 << 24)
+		return usage_error("--vni-range is like 4096-16777215");
+	o->vni_min = first;
+	o->vni_max = last;
+	return 0;
+}
+
+static int set_api_option(struct options *o, int c)
+{
+	const struct {
+		int c;
+		const char **text;
+	} texts[] = {
+		{ 'a', &o->http.listen },   { 'P', &o->http.plain },	{ 'S', &o->http.socket },
+		{ 'i', &o->http.tls.ca },   { 'c', &o->http.tls.cert }, { 'k', &o->http.tls.key },
+		{ 't', &o->http.tokens },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].c == c) {
+			*texts[i].text = optarg;
+			return 0;
+		}
+	return usage_error("see the line above");
+}
+
 static int set_option(struct options *o, int c)
 {
 	switch (c) {
+	case 'r':
+		return set_vni_range(&o->fm, optarg);
 	case 's':
 		o->store.where = optarg;
 		return 0;
@@ -89,7 +139,7 @@ static int set_option(struct options *o, int c)
 		o->done = true;
 		return 0;
 	}
-	return usage_error("see the line above");
+	return set_api_option(o, c);
 }
 
 static int read_options(int argc, char **argv, struct options *o)
@@ -113,6 +163,32 @@ static void stop(evutil_socket_t signal, short what, void *base)
 	event_base_loopbreak(base);
 }
 
+/* The roles, from the store up; what was started is stopped in reverse. */
+static int run_roles(const struct options *o, struct event_base *base, struct store *store)
+{
+	struct api_options api_options = { .http = o->http };
+	struct api *api = NULL;
+	struct error e = {};
+	int status = 0;
+
+	api_options.fm = fm_new(base, store, &o->fm);
+	if (!api_options.fm)
+		error_set(&e, -ENOMEM, "no memory");
+	else
+		api_new(base, &api_options, &api, &e);
+	if (e.err) {
+		log_error("cannot start", "error", e.text);
+		status = EXIT_FAILED;
+	} else {
+		log_info("ready", "store", o->store.where);
+		sd_notify(0, "READY=1");
+		event_base_dispatch(base);
+	}
+	api_free(api);
+	fm_free(api_options.fm);
+	return status;
+}
+
 static int run(const struct options *o)
 {
 	struct event_base *base = event_base_new();
@@ -120,7 +196,7 @@ static int run(const struct options *o)
 	struct event *intr = evsignal_new(base, SIGINT, stop, base);
 	struct store *store;
 	struct error e;
-	int status = 0;
+	int status;
 
 	if (store_open(base, &o->store, &store, &e)) {
 		log_error("cannot start", "error", e.text);
@@ -128,9 +204,7 @@ static int run(const struct options *o)
 	} else {
 		event_add(term, NULL);
 		event_add(intr, NULL);
-		log_info("ready", "store", o->store.where);
-		sd_notify(0, "READY=1");
-		event_base_dispatch(base);
+		status = run_roles(o, base, store);
 		store_close(store);
 	}
 	event_free(term);
