@@ -114,6 +114,8 @@ static void json_stages(cJSON *o, const struct action *action)
 	for (const struct stage_name *s = stage_names; s->bit; s++)
 		if (action->stages & s->bit)
 			cJSON_AddItemToArray(stages, cJSON_CreateString(s->name));
+	if (action->stages & STAGE_MSS)
+		cJSON_AddNumberToObject(o, "mss", action->mss);
 	if (action->stages & STAGE_VLAN_POP)
 		cJSON_AddNumberToObject(o, "n_pop", action->n_pop);
 	if (action->stages & STAGE_VLAN_PUSH)

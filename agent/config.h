@@ -44,6 +44,13 @@ struct config_subnet {
 	int line;
 };
 
+/* mss_clamp beside a number of bytes. */
+enum config_mss_clamp {
+	MSS_CLAMP_UNSAID = 0,		/* off; at a vport: as the network says */
+	MSS_CLAMP_OFF = 1,
+	MSS_CLAMP_MTU = 65535,		/* what the MTUs on the way allow */
+};
+
 struct config_network {
 	char *name;
 	uint32_t vni;			/* 1..2^24-1, unique */
@@ -52,6 +59,7 @@ struct config_network {
 	unsigned int n_subnets;
 	struct ip_addr *hoverboards;	/* underlay addresses: who is asked for what this host has no rule for */
 	unsigned int n_hoverboards;
+	uint16_t mss_clamp;		/* MSS_CLAMP_*, or the largest segment size TCP may agree on */
 	uint32_t offload_bps;		/* a pair that sends faster through them gets a way of its own; default 20000 */
 	int line;
 };
@@ -66,6 +74,7 @@ struct config_vport {
 	struct ip_addr addrs[CONFIG_VPORT_ADDRS_MAX];
 	unsigned int n_addrs;
 	uint16_t vlan[2];		/* tags the guest uses, outermost first; 0 = untagged */
+	uint16_t mss_clamp;		/* as the network's, which it overrides */
 	enum config_hook hook;
 	enum config_xdp_mode xdp_mode;
 	uint32_t miss_rate;		/* new flows per second, default limits.miss_rate */

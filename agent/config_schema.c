@@ -19,6 +19,8 @@
 
 #define VNI_MAX 0xffffffu
 #define VID_MAX 4094
+#define MSS_MIN 536u			/* what everybody takes: RFC 9293 section 3.7.1 */
+#define MSS_MAX 65495u
 #define RATE_MAX 10000000u		/* misses per second */
 #define BURST_MAX 1000000u
 #define OFFLOAD_BPS 20000u
@@ -142,6 +144,20 @@ static void read_vlans(struct reader *r, const struct doc *d, const struct field
 	}
 	for (const struct doc *one = d->first; one; one = one->next)
 		read_uint(r, one, &vid, vlan++);
+}
+
+/* mss_clamp: true, false or a number of bytes. */
+static void read_mss_clamp(struct reader *r, const struct doc *d, const struct field *f, void *out)
+{
+	struct field number = {.size = f->size, .min = MSS_MIN, .max = MSS_MAX};
+	bool on = false;
+
+	if (d->kind == DOC_SCALAR && !d->quoted && d->text[0] >= '0' && d->text[0] <= '9') {
+		read_uint(r, d, &number, out);
+		return;
+	}
+	read_bool(r, d, f, &on);
+	*(uint16_t *)out = on ? MSS_CLAMP_MTU : MSS_CLAMP_OFF;
 }
 
 /* samples[].protocol: a word, or an IANA number. */
@@ -279,6 +295,7 @@ static const struct field network_fields[] = {
 	{"gateway_mac", read_mac, AT(struct config_network, gateway_mac)},
 	{"subnets", read_list, AT(struct config_network, subnets), .list = &subnets},
 	{"hoverboards", read_hoverboards, AT(struct config_network, hoverboards)},
+	{"mss_clamp", read_mss_clamp, AT(struct config_network, mss_clamp)},
 	{"offload_bps", read_uint, AT(struct config_network, offload_bps), .max = UINT32_MAX},
 	{}
 };
@@ -304,6 +321,7 @@ static const struct field vport_fields[] = {
 	{"mac", read_mac, AT(struct config_vport, mac), .required = true},
 	{"addresses", read_addresses, AT(struct config_vport, addrs), .required = true},
 	{"vlan", read_vlans, AT(struct config_vport, vlan)},
+	{"mss_clamp", read_mss_clamp, AT(struct config_vport, mss_clamp)},
 	{"hook", read_choice, AT(struct config_vport, hook), .choices = hooks},
 	{"xdp_mode", read_choice, AT(struct config_vport, xdp_mode), .choices = xdp_modes},
 	{"miss_rate", read_uint, AT(struct config_vport, miss_rate), .min = 1, .max = RATE_MAX},

@@ -21,8 +21,9 @@
  *   hook_front(pkt, n)            n bytes in front of the frame, which is payload from then on
  *   hook_decap(pkt, n)            n bytes of outer headers off the front
  *   hook_set_len(pkt, len)        cut or extend the end
- *   hook_load(pkt, buf, len)      first bytes of the frame, across buffers
+ *   hook_load(pkt, at, buf, len)  bytes of the frame from offset `at` on, across buffers
  *   hook_sum(pkt, old, new)       a word outside any checksummed header changed
+ *   hook_l4_sum(pkt, at, old, new) 16 bits under the sum at offset `at` changed; reloads
  *   hook_redirect(pkt, port)      out through a port slot: HOOK_REDIRECT, or what else it is
  *
  * Resizing functions return 0 or -errno and reload the cursor; every other

@@ -190,15 +190,22 @@ static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
 	return err;
 }
 
-static __always_inline long hook_load(struct pkt *pkt, void *buf, __u32 len)
+static __always_inline long hook_load(struct pkt *pkt, __u32 at, void *buf, __u32 len)
 {
-	return bpf_skb_load_bytes(pkt->ctx, 0, buf, len);
+	return bpf_skb_load_bytes(pkt->ctx, at, buf, len);
 }
 
 /* A sum the NIC took over the whole packet must follow what no header's own sum makes up for. */
 static __always_inline void hook_sum(struct pkt *pkt, __be32 old, __be32 new)
 {
 	bpf_csum_update(pkt->ctx, bpf_csum_diff(&old, sizeof(old), &new, sizeof(new), 0));
+}
+
+/* The kernel knows whether the sum is finished: one that is not covers no payload yet. */
+static __always_inline void hook_l4_sum(struct pkt *pkt, __u32 at, __be16 old, __be16 new)
+{
+	bpf_l4_csum_replace(pkt->ctx, at, old, new, sizeof(old));
+	hook_reload(pkt);
 }
 
 /*

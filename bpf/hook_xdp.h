@@ -127,9 +127,9 @@ static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
 	return err;
 }
 
-static __always_inline long hook_load(struct pkt *pkt, void *buf, __u32 len)
+static __always_inline long hook_load(struct pkt *pkt, __u32 at, void *buf, __u32 len)
 {
-	return bpf_xdp_load_bytes(pkt->ctx, 0, buf, len);
+	return bpf_xdp_load_bytes(pkt->ctx, at, buf, len);
 }
 
 static __always_inline void hook_sum(struct pkt *pkt, __be32 old, __be32 new)
@@ -137,6 +137,14 @@ static __always_inline void hook_sum(struct pkt *pkt, __be32 old, __be32 new)
 	(void)pkt;
 	(void)old;
 	(void)new;
+}
+
+static __always_inline void hook_l4_sum(struct pkt *pkt, __u32 at, __be16 old, __be16 new)
+{
+	__be16 *sum = pkt->data + (at & 1023);
+
+	if ((void *)(sum + 1) <= pkt->end)
+		*sum = sum_replace(*sum, old, new);
 }
 
 static __always_inline int hook_redirect(struct pkt *pkt, __u32 port)

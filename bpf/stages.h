@@ -8,6 +8,7 @@
 #pragma once
 
 #include <bpf/hook.h>
+#include <bpf/mss.h>
 #include <maps/sample.h>
 
 /* Decrements TTL or hop limit; RFC 1812 section 5.3.1, RFC 8200 section 3. */
@@ -59,7 +60,7 @@ static __always_inline int stage_sample(struct pkt *pkt, __u32 rate)
 	s->pad = 0;
 	__builtin_memset(s->bytes, 0, sizeof(s->bytes));
 	caught = ((caught - 1) & (SAMPLE_BYTES - 1)) + 1;	/* 6.1 wants 1..128 from arithmetic */
-	if (hook_load(pkt, s->bytes, caught))
+	if (hook_load(pkt, 0, s->bytes, caught))
 		caught = 0;
 	s->caught_len = caught;
 	bpf_ringbuf_submit(s, 0);
@@ -81,6 +82,8 @@ static __noinline int stages_run(struct pkt *pkt, const struct action *action)
 
 	if (stages & STAGE_TTL)
 		verdict = stage_ttl(pkt);
+	if (!verdict && stages & STAGE_MSS)
+		stage_mss(pkt, action);
 	if (!verdict && stages & STAGE_VLAN_POP)
 		verdict = hook_tag_pop(pkt, action->n_pop & 3) ? DROP(SHORT_FRAME) : CONTINUE;
 	if (!verdict && stages & STAGE_VLAN_PUSH)

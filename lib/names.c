@@ -57,6 +57,7 @@ static const struct {
 
 const struct stage_name stage_names[] = {
 	{ STAGE_TTL, "ttl" },
+	{ STAGE_MSS, "mss" },
 	{ STAGE_VLAN_POP, "vlan_pop" },
 	{ STAGE_VLAN_PUSH, "vlan_push" },
 	{ STAGE_SAMPLE, "sample" },

@@ -427,6 +427,24 @@ static enum drop_reason translate_tags(struct compilation *c)
 	return REASON_NONE;
 }
 
+/*
+ * What either end on this host asks for, the smaller. A segment size agreed on here limits what
+ * comes back, so for a sender behind the fabric the way to it counts.
+ */
+static enum drop_reason clamp_mss(struct compilation *c)
+{
+	uint16_t from = c->from ? c->from->mss : 0, to = c->to ? c->to->mss : 0;
+	struct action *a = &c->d->action;
+
+	if (c->key->proto != PROTO_TCP || !(from | to))
+		return REASON_NONE;
+	a->stages |= STAGE_MSS;
+	a->mss = from && (!to || from < to) ? from : to;
+	a->mss_way = c->from_remote ? c->from_remote->nexthop : 0;
+	SAY(c, "segment size", "at most %u, and what the MTUs allow", a->mss);
+	return REASON_NONE;
+}
+
 static bool has_ports(uint8_t proto)
 {
 	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP;
@@ -472,6 +490,7 @@ static const step_fn checks[] = {
 static const step_fn forwarding[] = {
 	route,
 	choose_nexthop,
+	clamp_mss,
 	translate_tags,
 	choose_sample,
 };

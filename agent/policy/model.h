@@ -65,6 +65,7 @@ struct vport {
 	uint8_t mac[ETH_ADDR_LEN];
 	uint16_t tags[2];		/* as in flow_key.vlan */
 	uint8_t n_tags;
+	uint16_t mss;			/* largest TCP segment size, action.mss; 0: not clamped */
 };
 
 struct remote {

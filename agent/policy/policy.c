@@ -125,6 +125,11 @@ static void build_subnets(struct policy *p)
 	}
 }
 
+static uint16_t mss_of(uint16_t mss_clamp)
+{
+	return mss_clamp == MSS_CLAMP_OFF ? 0 : mss_clamp;
+}
+
 static void build_vports(struct policy *p, const struct config *config,
 			 const struct policy_bindings *b)
 {
@@ -139,6 +144,7 @@ static void build_vports(struct policy *p, const struct config *config,
 		memcpy(v->mac, from->mac, ETH_ADDR_LEN);
 		for (int k = 0; k < 2 && from->vlan[k]; k++)
 			v->tags[v->n_tags++] = from->vlan[k] | FLOW_VLAN_PRESENT;
+		v->mss = mss_of(from->mss_clamp ?: config->networks[from->network].mss_clamp);
 		for (unsigned int k = 0; k < from->n_addrs; k++)
 			add_host(p, v->network, &from->addrs[k], REF(REF_VPORT, i));
 		if (v->slot && v->slot < PORT_MAX)

@@ -24,6 +24,7 @@ enum action_verdict {
 /* Stage bits, executed from the lowest to the highest. */
 enum action_stage {
 	STAGE_TTL = 1u << 8,			/* decrement TTL / hop limit, drop at 1 */
+	STAGE_MSS = 1u << 10,			/* TCP SYN: lower the maximum segment size to what fits, action.mss at most */
 	STAGE_VLAN_POP = 1u << 12,		/* remove action.n_pop tags of the inner frame */
 	STAGE_VLAN_PUSH = 1u << 13,		/* push action.push_inner_tci if set, then action.push_tci */
 	STAGE_SAMPLE = 1u << 20,		/* copy one packet in action.sample to the sample ring */
@@ -44,6 +45,9 @@ struct action {
 	__u16 reason;				/* ACTION_DROP: enum drop_reason */
 	__be16 push_inner_tci;			/* STAGE_VLAN_PUSH: of a second tag inside the first; 0 = none */
 	__u32 network;				/* ACTION_ENDPOINT: VNI whose endpoints are asked, host order */
-	__u32 pad[4];				/* zero; room for later stages */
+	__u32 mss_way;				/* STAGE_MSS: next hop that answers will take, whose MTU counts as well; 0 = none */
+	__u16 mss;				/* STAGE_MSS: at most this, and what the MTUs allow */
+	__u16 pad0;				/* zero */
+	__u32 pad[2];				/* zero; room for later stages */
 };
 _Static_assert(sizeof(struct action) == 64, "an action is one cache line");

@@ -103,13 +103,13 @@ static void test_everything_said(void **state)
 		.host = "host: {name: A.b_c-9, underlay: [\"2001:db8::1\"], uplinks: [{device: a, "
 			"vlan: 4094, xdp_mode: generic}, {device: b}]}\n",
 		.networks = "networks:\n- {name: blue, vni: 16777215}\n"
-			    "- {name: red, vni: 1, gateway_mac: 02-00-00-00-00-AA, "
+			    "- {name: red, vni: 1, gateway_mac: 02-00-00-00-00-AA, mss_clamp: true, "
 			    "subnets: [{prefix: 10.0.0.0/8}]}\n",
 		.vports = "vports:\n- {name: x, network: red, device: tap0, netns: /proc/1/ns/net, "
 			  "guest_device: eth0, mac: \"02:00:00:00:00:01\", addresses: [10.1.2.3], "
-			  "vlan: [10, 20], hook: xdp, xdp_mode: generic, miss_rate: 5, miss_burst: 6}\n"
+			  "vlan: [10, 20], mss_clamp: 1300, hook: xdp, xdp_mode: generic, miss_rate: 5, miss_burst: 6}\n"
 			  "- {name: y, network: red, device: tap1, netns: guest, "
-			  "mac: \"02:00:00:00:00:02\", addresses: [10.1.2.4], vlan: 7}\n",
+			  "mac: \"02:00:00:00:00:02\", addresses: [10.1.2.4], vlan: 7, mss_clamp: false}\n",
 		.remotes = "remotes: [{network: blue, prefix: \"::/0\", host: \"2001:db8::2\"}]\n",
 		.rest = "encapsulation: {kind: geneve, port: 1, dscp: pipe, tos: 184}\n"
 			"agent: {bpffs: /b, socket: /s, socket_group: netadmin, busy_poll: true}\n"
@@ -139,6 +139,10 @@ static void test_everything_said(void **state)
 	expect_int("network of x", c->vports[0].network, 1);
 	expect_text("netns of x", c->vports[0].netns, "/proc/1/ns/net");
 	expect_text("guest_device of x", c->vports[0].guest_device, "eth0");
+	expect_int("mss_clamp of blue", c->networks[0].mss_clamp, MSS_CLAMP_UNSAID);
+	expect_int("mss_clamp of red", c->networks[1].mss_clamp, MSS_CLAMP_MTU);
+	expect_int("mss_clamp of x", c->vports[0].mss_clamp, 1300);
+	expect_int("mss_clamp of y", c->vports[1].mss_clamp, MSS_CLAMP_OFF);
 	expect_int("outer tag of x", c->vports[0].vlan[0], 10);
 	expect_int("inner tag of x", c->vports[0].vlan[1], 20);
 	expect_int("hook of x", c->vports[0].hook, HOOK_XDP);

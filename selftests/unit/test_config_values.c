@@ -244,8 +244,8 @@ static void test_vport_fields(void **state)
 		 "interface, 1 to 15 characters without '/', ':' and blanks, is wanted"},
 		{"name: twice", "t:16: key \"name\" is given twice, first in line 11"},
 		{"adress: x", "t:16: vports[0].adress: unknown field; known here are name, network, "
-		 "device, netns, guest_device, mac, addresses, vlan, hook, xdp_mode, miss_rate, "
-		 "miss_burst"},
+		 "device, netns, guest_device, mac, addresses, vlan, mss_clamp, hook, xdp_mode, "
+		 "miss_rate, miss_burst"},
 	};
 
 	(void)state;

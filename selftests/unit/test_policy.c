@@ -334,6 +334,41 @@ static void test_samples(void **state)
 	assert_sample(sampled(&w, PROTO_TCP, 50000, 8), 7, FLOW_TUPLE_3);
 }
 
+static struct action tcp_between(const struct world *w, uint32_t scope, const char *src, const char *dst)
+{
+	const struct packet p = PACKET(scope, src, dst, .proto = PROTO_TCP, .outer = scope & SCOPE_VPORT ?
+				       NULL : "192.0.2.2");
+
+	return compile(w, &p).action;
+}
+
+/* A vport says more than its network; TCP only; the way back counts for senders behind the fabric. */
+static void test_mss(void **state)
+{
+	const uint32_t web = SCOPE_VPORT | WORLD_SLOT(WEB_1);
+	const struct packet udp = FROM(WEB_1, "10.0.0.11", "10.0.0.12", .proto = PROTO_UDP);
+	struct action a;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(tcp_between(&w, web, "10.0.0.11", "10.0.0.12").stages, 0);
+	w.networks[RED].mss_clamp = MSS_CLAMP_MTU;
+	a = tcp_between(&w, web, "10.0.0.11", "10.0.0.12");
+	assert_int_equal(a.stages, STAGE_MSS);
+	assert_int_equal(a.mss, MSS_CLAMP_MTU);
+	assert_int_equal(a.mss_way, 0);
+	a = tcp_between(&w, SCOPE_FABRIC | 100, "10.0.0.12", "10.0.0.11");
+	assert_int_equal(a.stages, STAGE_MSS);
+	assert_int_equal(a.mss_way, WORLD_REMOTE_NEXTHOP(RED_12));
+	assert_int_equal(compile(&w, &udp).action.stages, 0);
+	w.vports[WEB_2].mss_clamp = 1200;
+	assert_int_equal(tcp_between(&w, web, "10.0.0.11", "10.0.0.13").mss, 1200);
+	w.vports[WEB_1].mss_clamp = MSS_CLAMP_OFF;
+	assert_int_equal(tcp_between(&w, web, "10.0.0.11", "10.0.0.13").mss, 1200);
+	assert_int_equal(tcp_between(&w, web, "10.0.0.11", "10.0.0.12").stages, 0);
+}
+
 static void test_samples_and_drops(void **state)
 {
 	const struct packet dropped = FROM(WEB_1, "10.0.0.11", "10.0.0.77", .proto = PROTO_TCP, .dport = 443);
@@ -521,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_vni_on_the_wire),
 		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_mss),
 		cmocka_unit_test(test_samples_and_drops),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_rules),

@@ -198,6 +198,13 @@ static void random_remote(struct universe *u, unsigned int i)
 	u->remote_nexthops[i] = 1001 + roll(1000);
 }
 
+static uint16_t random_mss(void)
+{
+	static const uint16_t some[] = { MSS_CLAMP_UNSAID, MSS_CLAMP_OFF, MSS_CLAMP_MTU, 1200, 900 };
+
+	return some[roll(5)];
+}
+
 static void random_sample(struct universe *u, unsigned int i)
 {
 	static const uint8_t protos[] = { 0, PROTO_TCP, PROTO_UDP, PROTO_ICMP };
@@ -206,6 +213,14 @@ static void random_sample(struct universe *u, unsigned int i)
 	u->samples[i].proto = protos[roll(4)];
 	u->samples[i].port = roll(3);
 	u->samples[i].rate = 1 + roll(5);
+}
+
+static void random_clamps(struct universe *u)
+{
+	for (unsigned int i = 0; i < u->config.n_networks; i++)
+		u->networks[i].mss_clamp = random_mss();
+	for (unsigned int i = 0; i < u->config.n_vports; i++)
+		u->vports[i].mss_clamp = random_mss();
 }
 
 static void random_universe(struct universe *u)
@@ -226,6 +241,7 @@ static void random_universe(struct universe *u)
 		random_remote(u, c->n_remotes);
 	for (unsigned int n = roll(MAX_SAMPLES + 1); c->n_samples < n; c->n_samples++)
 		random_sample(u, c->n_samples);
+	random_clamps(u);
 }
 
 /* ------------------------------------------------------------------- the twin */
@@ -332,6 +348,31 @@ static void twin_sample(const struct universe *u, unsigned int network, const st
 	}
 }
 
+/* The vport's word counts, or else its network's; of two ends the smaller one. */
+static unsigned int twin_mss_of(const struct universe *u, const struct config_vport *v)
+{
+	unsigned int said;
+
+	if (!v)
+		return UINT32_MAX;
+	said = v->mss_clamp == MSS_CLAMP_UNSAID ? u->networks[v->network].mss_clamp : v->mss_clamp;
+	return said == MSS_CLAMP_UNSAID || said == MSS_CLAMP_OFF ? UINT32_MAX : said;
+}
+
+static void twin_mss(const struct universe *u, const struct flow_key *k,
+		     const struct config_vport *from, const struct config_remote *from_remote,
+		     const struct config_vport *to, struct action *a)
+{
+	unsigned int x = twin_mss_of(u, from), y = twin_mss_of(u, to), mss = x < y ? x : y;
+
+	if (k->proto != PROTO_TCP || mss == UINT32_MAX)
+		return;
+	a->stages |= STAGE_MSS;
+	a->mss = mss;
+	if (from_remote)
+		a->mss_way = u->remote_nexthops[from_remote - u->remotes];
+}
+
 /* Fills in a forwarding decision; exactly one of @to and @to_remote is set, and of @from and @from_remote. */
 static void twin_forward(const struct universe *u, const struct flow_key *k, unsigned int network,
 			 const struct config_vport *from, const struct config_remote *from_remote,
@@ -371,6 +412,7 @@ static void twin_forward(const struct universe *u, const struct flow_key *k, uns
 		a->push_tci = wire16(to->vlan[0]);
 		a->push_inner_tci = wire16(to->vlan[1]);
 	}
+	twin_mss(u, k, from, from_remote, to, a);
 	twin_sample(u, network, k, d);
 }
 
