@@ -19,7 +19,7 @@
 
 #define TTL_MAX_MS 3600000u
 
-static const struct store_class *const classes[] = { &store_sqlite };
+static const struct store_class *const classes[] = { &store_sqlite, &store_etcd };
 
 struct store_deferred {
 	struct store_deferred *next;
