@@ -79,19 +79,24 @@ int64_t db_uptime_ms(void)
 
 /* ---- errors ---- */
 
-static bool no_room(sqlite3 *sqlite, int code)
+/* SQLite keeps errno of what it takes for a failure to open or sync, but not of a write. */
+static int system_error(sqlite3 *sqlite)
 {
-	int err = sqlite3_system_errno(sqlite);
+	return sqlite3_system_errno(sqlite) ?: errno;
+}
 
+static bool no_room(int code, int err)
+{
 	return code == SQLITE_FULL ||
 	       (code == SQLITE_IOERR && (err == ENOSPC || err == EDQUOT || err == EFBIG));
 }
 
 int db_fail(struct db *db, struct error *e)
 {
-	int code = sqlite3_errcode(db->sqlite) & 0xff, err;
+	int err = system_error(db->sqlite);
+	int code = sqlite3_errcode(db->sqlite) & 0xff;
 
-	if (no_room(db->sqlite, code))
+	if (no_room(code, err))
 		return error_set(e, -ENOSPC, "store %s: no room on its disk; nothing was changed: "
 				 "make room, then try again", db->path);
 	switch (code) {
@@ -106,7 +111,7 @@ int db_fail(struct db *db, struct error *e)
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_CANTOPEN:
-		err = sqlite3_system_errno(db->sqlite) ?: EACCES;
+		err = err ?: EACCES;
 		return error_set(e, -err, "store %s: %s (%s)", db->path, strerror(err),
 				 sqlite3_errmsg(db->sqlite));
 	case SQLITE_NOMEM:
@@ -114,7 +119,6 @@ int db_fail(struct db *db, struct error *e)
 	case SQLITE_TOOBIG:
 		return error_set(e, -E2BIG, "store %s: too large for SQLite", db->path);
 	}
-	err = sqlite3_system_errno(db->sqlite);
 	return error_set(e, -EIO, "store %s: %s%s%s", db->path, sqlite3_errmsg(db->sqlite),
 			 err ? ": " : "", err ? strerror(err) : "");
 }
@@ -153,6 +157,7 @@ void stmt_done(struct db *db, enum stmt which)
 
 int stmt_step(struct db *db, enum stmt which, struct error *e)
 {
+	errno = 0;
 	switch (sqlite3_step(db->stmts[which])) {
 	case SQLITE_ROW:
 		return 1;

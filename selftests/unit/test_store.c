@@ -10,6 +10,8 @@
 
 #include <selftests/unit/store_world.h>
 
+#define HISTORY 300			/* revisions SQLite keeps here */
+
 static struct world *world_of(void **state)
 {
 	struct world **w = *state;
@@ -230,6 +232,53 @@ static void watch_of_the_future(void **state)
 	store_watch_cancel(d.watch);
 }
 
+/* Makes the store forget what was before the revision it returns. */
+static int64_t compact(struct world *w)
+{
+	struct store_op op = { .key = "/compact/a", .value = "x", .value_len = 1 };
+	unsigned int n = strcmp(w->kind, "etcd") ? 2 * HISTORY : 5;
+	struct seen *s = calloc(n, sizeof(*s));
+	char command[256];
+	int64_t last;
+
+	for (unsigned int i = 0; i < n; i++)
+		store_txn(w->store, NULL, 0, &op, 1, see, &s[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		await(w, &s[i].done, "put");
+		expect_int("put", s[i].err, 0);
+		free(s[i].kvs);
+	}
+	free(s);
+	last = put(w, "/compact/a", "last").revision;
+	if (strcmp(w->kind, "etcd"))
+		return last;
+	snprintf(command, sizeof(command), "ETCDCTL_API=3 etcdctl --endpoints=%s compaction %lld >/dev/null",
+		 strchr(w->where, ':') + 1, (long long)last);
+	assert_int_equal(system(command), 0);
+	return last;
+}
+
+static void history_that_is_gone(void **state)
+{
+	struct world *w = world_of(state);
+	int64_t r = put(w, "/compact/a", "0").revision, last;
+	struct diary d;
+
+	last = compact(w);
+	diary_open(&d, w, "/compact/", r);
+	await(w, &d.over, "compacted");
+	expect_int("says so", d.e.err, -ESTALE);
+	expect_part("and what to do", d.e.text, "again");
+	expect_int("saw nothing", d.n_events, 0);
+	store_watch_cancel(d.watch);
+	has_value(w, "/compact/a", "last");
+	diary_open(&d, w, "/compact/", last + 1);
+	put(w, "/compact/a", "new");
+	diary_wait(&d, w, 1);
+	expect_int("goes on", d.e.err, 0);
+	store_watch_cancel(d.watch);
+}
+
 struct quitter {
 	struct store_watch *watch;
 	bool done;
@@ -365,6 +414,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(watch_sees_all),
 	cmocka_unit_test(watch_from_now),
 	cmocka_unit_test(watch_of_the_future),
+	cmocka_unit_test(history_that_is_gone),
 	cmocka_unit_test(cancel_from_within),
 	cmocka_unit_test(leases),
 	cmocka_unit_test(revoked_lease),
@@ -381,7 +431,7 @@ int main(void)
 	int failed;
 
 	for (size_t k = 0; k < COUNT(kinds); k++) {
-		worlds[k] = world_new(kinds[k], 0);
+		worlds[k] = world_new(kinds[k], HISTORY);
 		for (size_t i = 0; i < COUNT(cases); i++) {
 			size_t at = k * COUNT(cases) + i;
 
