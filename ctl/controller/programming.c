@@ -131,28 +131,28 @@ static void finish(struct programming *p, struct track *t, uint64_t now_ns)
 	answer_ready(p, revision, lost);
 }
 
-struct track *programming_open(struct programming *p, uint64_t revision, uint64_t start_ns)
+struct track *programming_open(struct programming *p, uint64_t start_ns)
 {
 	struct track *t = calloc(1, sizeof(*t));
 
-	if (!t)
-		return NULL;
-	*t = (struct track){ .revision = revision, .start_ns = start_ns, .open = true };
-	if (index_add(&p->live, t)) {
-		free(t);
-		return NULL;
-	}
+	(void)p;
+	if (t)
+		*t = (struct track){ .start_ns = start_ns, .open = true };
 	return t;
 }
 
-void programming_close(struct programming *p, struct track *t, uint64_t now_ns)
+void programming_close(struct programming *p, struct track *t, uint64_t revision, uint64_t now_ns)
 {
+	if (!p->closed)
+		p->first = revision;
+	if (revision > p->closed)
+		p->closed = revision;
 	if (!t)
 		return;
-	if (!p->closed)
-		p->first = t->revision;
-	p->closed = t->revision;
+	t->revision = revision;
 	t->open = false;
+	if (index_add(&p->live, t))
+		t->lost = true;
 	if (!t->holders)
 		finish(p, t, now_ns);
 }

@@ -2,7 +2,7 @@
 /*
  * programming.h - which revisions all concerned hosts have, and who is behind
  *
- *	programming_open(42) ─ changes found ─ programming_close(42)
+ *	programming_open() ─ changes found ─ programming_close(42)
  *	      each change holds the track:	queued ─► pending at a host ─► sent ─► acknowledged
  *	      nobody holds it any more:		revision 42 is programmed; who waits for it is told
  *
@@ -42,10 +42,10 @@ struct programming *programming_new(const struct programming_options *o);
 void programming_free(struct programming *p);	/* waiters are told -ECANCELED */
 
 /* @start_ns: when it was written, for the latency; 0: not to be measured. */
-struct track *programming_open(struct programming *p, uint64_t revision, uint64_t start_ns);
-/* All changes of the revision are found. Revisions only go up. */
-void programming_close(struct programming *p, struct track *t, uint64_t now_ns);
-uint64_t programming_revision(const struct programming *p);	/* the last one closed */
+struct track *programming_open(struct programming *p, uint64_t start_ns);
+/* All changes of @revision are found, and that is its number. */
+void programming_close(struct programming *p, struct track *t, uint64_t revision, uint64_t now_ns);
+uint64_t programming_revision(const struct programming *p);	/* the newest one closed */
 
 /* Holding. Memory that runs out loses the track. */
 void tracks_add(struct programming *p, struct tracks *to, struct track *t, uint64_t now_ns);

@@ -168,10 +168,11 @@ static bool is_board(const struct host *host)
 	return false;
 }
 
-static bool spec_self(const struct vmc_input *in, const struct host *host, const char *rest,
-		      struct text *t)
+static bool spec_self(const struct vmc_input *in, const struct host *host, const char *id,
+		 const char *rest, struct text *t)
 {
 	(void)in;
+	(void)id;
 	if (strcmp(rest, "self"))
 		return false;
 	text_add(t, "{");
@@ -276,13 +277,14 @@ static void add_boards(struct text *t, const struct vmc_input *in, const struct 
 	add_addrs(t, "hoverboards", b.v[v4], b.n[v4]);
 }
 
-static bool spec_network(const struct vmc_input *in, const struct host *host, const char *rest,
-			 struct text *t)
+static bool spec_network(const struct vmc_input *in, const struct host *host, const char *id,
+			 const char *rest, struct text *t)
 {
 	struct network *net = (struct network *)named(in, KIND_NETWORK, &rest);
 	uint64_t bps = net ? net->spec.offload_threshold : 0;
 	char mac[MAC_STRLEN];
 
+	(void)id;
 	if (!net || (!has_instance_in(host, net) && !vmc_host_carries(host, net)))
 		return false;
 	text_fmt(t, "{\"vni\":%llu", (unsigned long long)net->spec.vni);
@@ -296,13 +298,14 @@ static bool spec_network(const struct vmc_input *in, const struct host *host, co
 	return true;
 }
 
-static bool spec_vport(const struct vmc_input *in, const struct host *host, const char *rest,
-		       struct text *t)
+static bool spec_vport(const struct vmc_input *in, const struct host *host, const char *id,
+		 const char *rest, struct text *t)
 {
 	struct instance *i = (struct instance *)named(in, KIND_INSTANCE, &rest);
 	struct network *net = i ? network_of(i) : NULL;
 	char name[VMC_NAME_LEN], mac[MAC_STRLEN];
 
+	(void)id;
 	if (!net || host_of(i) != host || !i->spec.addresses.n)
 		return false;
 	text_fmt(t, "{\"network\":\"%s\",\"mac\":\"%s\",", vmc_network_name(net, name),
@@ -332,49 +335,96 @@ static bool spec_location(const struct vmc_input *in, const struct network *net,
 	return true;
 }
 
-static bool spec_endpoint(const struct vmc_input *in, const struct host *host, const char *rest,
-			  struct text *t)
+static bool spec_endpoint(const struct vmc_input *in, const struct host *host, const char *id,
+			 const char *rest, struct text *t)
 {
 	struct network *net = (struct network *)named(in, KIND_NETWORK, &rest);
 	struct ip_addr a;
 
+	(void)id;
 	return net && !ip_addr_parse(rest, &a) && vmc_host_carries(host, net) &&
 	       spec_location(in, net, &a, t);
 }
 
-/* A direct route is of use only to a host that is in the network, and not to where the instance is itself. */
-static bool spec_offload(const struct vmc_input *in, const struct host *host, const char *rest,
-			 struct text *t)
+/* Permits and direct routes are of use only to a host that is in the network. */
+static struct network *told_network(const struct vmc_input *in, const struct host *host,
+				    const char *id, const char **rest)
 {
-	struct network *net = (struct network *)named(in, KIND_NETWORK, &rest);
-	const struct instance *to;
-	char name[VMC_NAME_LEN];
-	struct ip_addr a;
+	struct network *net = (struct network *)named(in, KIND_NETWORK, rest);
 
-	if (!net || !in->is_offloaded || ip_addr_parse(rest, &a) || !has_instance_in(host, net))
-		return false;
-	to = model_set_by_address(in->set, net, &a, NULL);
-	return to && host_of(to) != host &&
-	       in->is_offloaded(in->arg, host->o.name, vmc_network_name(net, name), &a) &&
-	       spec_location(in, net, &a, t);
+	return net && in->is_told && has_instance_in(host, net) &&
+			       in->is_told(in->arg, host->o.name, id) ?
+		       net :
+		       NULL;
 }
 
-static bool spec_route(const struct vmc_input *in, const struct host *host, const char *rest,
-		       struct text *t)
+/* The instance with an address, if it is on another host than @host that can be reached. */
+static const struct instance *elsewhere(const struct vmc_input *in, const struct host *host,
+					const struct network *net, const struct ip_addr *a)
+{
+	const struct instance *i = model_set_by_address(in->set, net, a, NULL);
+	const struct host *at = i ? host_of(i) : NULL;
+
+	return at && at != host && vmc_underlay(at) ? i : NULL;
+}
+
+/* permit/<network>/<source>: packets of it may come straight from its host. */
+static bool spec_permit(const struct vmc_input *in, const struct host *host, const char *id,
+			const char *rest, struct text *t)
+{
+	struct network *net = told_network(in, host, id, &rest);
+	char name[VMC_NAME_LEN], under[IP_ADDR_STRLEN];
+	const struct instance *src;
+	struct ip_addr a;
+
+	src = net && !ip_addr_parse(rest, &a) ? elsewhere(in, host, net, &a) : NULL;
+	if (!src)
+		return false;
+	text_fmt(t, "{\"network\":\"%s\",\"address\":\"%s\",\"host\":\"%s\"}",
+		 vmc_network_name(net, name), rest,
+		 ip_addr_format(vmc_underlay(host_of(src)), under, sizeof(under)));
+	return true;
+}
+
+/* direct/<network>/<source>/<destination>: these packets go straight to its host. */
+static bool spec_direct(const struct vmc_input *in, const struct host *host, const char *id,
+			const char *rest, struct text *t)
+{
+	struct network *net = told_network(in, host, id, &rest);
+	const char *slash = net ? strchr(rest, '/') : NULL;
+	char name[VMC_NAME_LEN], under[IP_ADDR_STRLEN], mac[MAC_STRLEN];
+	const struct instance *dst;
+	struct ip_addr a;
+
+	dst = slash && !ip_addr_parse(slash + 1, &a) ? elsewhere(in, host, net, &a) : NULL;
+	if (!dst)
+		return false;
+	text_fmt(t,
+		 "{\"network\":\"%s\",\"src\":\"%.*s\",\"dst\":\"%s\",\"mac\":\"%s\",\"host\":\"%s\"}",
+		 vmc_network_name(net, name), (int)(slash - rest), rest, slash + 1,
+		 mac_format(dst->spec.mac, mac, sizeof(mac)),
+		 ip_addr_format(vmc_underlay(host_of(dst)), under, sizeof(under)));
+	return true;
+}
+
+static bool spec_route(const struct vmc_input *in, const struct host *host, const char *id,
+		 const char *rest, struct text *t)
 {
 	struct network *net = (struct network *)named(in, KIND_NETWORK, &rest);
 	struct ip_prefix p;
 
+	(void)id;
 	return net && !ip_prefix_parse(rest, &p) && vmc_route(in, host, net, &p, t);
 }
 
 static const struct {
 	const char *prefix;
-	bool (*spec)(const struct vmc_input *in, const struct host *host, const char *rest,
-		     struct text *t);
+	bool (*spec)(const struct vmc_input *in, const struct host *host, const char *id,
+		     const char *rest, struct text *t);
 } makers[] = {
-	{ "endpoint/", spec_endpoint }, { "vport/", spec_vport }, { "network/", spec_network },
-	{ "offload/", spec_offload },	{ "route/", spec_route }, { "host/", spec_self },
+	{ "endpoint/", spec_endpoint }, { "vport/", spec_vport },   { "network/", spec_network },
+	{ "permit/", spec_permit },	{ "direct/", spec_direct }, { "route/", spec_route },
+	{ "host/", spec_self },
 };
 
 bool vmc_spec(const struct vmc_input *in, const struct host *host, const char *id, struct text *ret)
@@ -386,7 +436,7 @@ bool vmc_spec(const struct vmc_input *in, const struct host *host, const char *i
 		size_t len = strlen(makers[i].prefix);
 
 		if (!strncmp(id, makers[i].prefix, len))
-			return makers[i].spec(in, host, id + len, ret);
+			return makers[i].spec(in, host, id, id + len, ret);
 	}
 	return false;
 }

@@ -27,12 +27,8 @@
 struct vmc_input {
 	struct model_set *set;		/* of the region */
 	struct vmc_remotes remotes;	/* of other regions */
-	/* Whether @host was given a direct route to @a; NULL: none was. */
-	bool (*is_offloaded)(void *arg, const char *host, const char *network,
-			     const struct ip_addr *a);
-	/* The direct routes to @a in @network; with @a NULL, those of @host. */
-	void (*offloads)(void *arg, const char *host, const char *network, const struct ip_addr *a,
-			 void (*fn)(void *to, const char *host, const struct ip_addr *a), void *to);
+	/* Whether @host is to have this permit or direct route; NULL: there are none. */
+	bool (*is_told)(void *arg, const char *host, const char *id);
 	void *arg;
 };
 
@@ -40,7 +36,7 @@ struct vmc_input {
 bool vmc_spec(const struct vmc_input *in, const struct host *host, const char *id, struct text *ret);
 
 typedef void (*vmc_id_fn)(void *arg, const char *id);
-/* All but offloads, which are not declared. An id may come twice, or turn out not to be needed. */
+/* All but permits and direct routes, which are not declared. An id may come twice, or turn out not to be needed. */
 void vmc_ids(const struct vmc_input *in, const struct host *host, vmc_id_fn fn, void *arg);
 
 /* Ids. All return @buf. */

@@ -24,12 +24,18 @@ static bool host_same(const void *a, const void *b)
 	return !strcmp(((const struct vmc_host *)a)->name, ((const struct vmc_host *)b)->name);
 }
 
-void vmc_init(struct vmc_engine *e, bool (*owns)(void *arg, const char *host), void *arg,
-	      struct programming *programming)
+static bool is_told(void *arg, const char *host, const char *id)
+{
+	const struct vmc_host *h = vmc_host_find(arg, host);
+
+	return h && objset_find(&h->told, id);
+}
+
+void vmc_init(struct vmc_engine *e, struct model_set *set,
+	      bool (*owns)(void *arg, const char *host), void *arg, struct programming *programming)
 {
 	*e = (struct vmc_engine){ .owns = owns, .arg = arg, .programming = programming };
-	model_set_init(&e->set);
-	e->in.set = &e->set;
+	e->in = (struct vmc_input){ .set = set, .is_told = is_told, .arg = e };
 	vmc_remotes_init(&e->in.remotes);
 	index_init(&e->hosts, host_hash, host_same);
 	vmc_queues_init(e);
@@ -44,13 +50,13 @@ void vmc_done(struct vmc_engine *e)
 	for (size_t i = 0; (h = index_next(&e->hosts, &i));) {
 		objset_done(&h->desired);
 		objset_done(&h->pending);
+		objset_done(&h->told);
 		free(h->tracks.v);
 		free(h->sent.v);
 		free(h);
 	}
 	index_done(&e->hosts);
 	vmc_remotes_done(&e->in.remotes);
-	model_set_done(&e->set);
 	text_done(&e->scratch);
 }
 
@@ -64,7 +70,7 @@ struct vmc_host *vmc_host_find(const struct vmc_engine *e, const char *name)
 
 struct host *vmc_declared(const struct vmc_engine *e, const char *name)
 {
-	return (struct host *)model_set_find(&e->set, KIND_HOST, "", name);
+	return (struct host *)model_set_find(e->in.set, KIND_HOST, "", name);
 }
 
 /* The engine's own record of a Host, which outlives it: sessions and queues point there. */
@@ -134,69 +140,52 @@ static void fill_host(struct vmc_engine *e, struct vmc_host *h)
 		vmc_ids(&e->in, declared, fill_id, &f);
 }
 
-void vmc_load(struct vmc_engine *e, struct object *o)
+static void empty_host(struct vmc_engine *e, struct vmc_host *h)
 {
-	struct object *now;
-
-	if (o->kind == KIND_REMOTE_NETWORK) {
-		vmc_remotes_put(&e->in.remotes, &e->set, (struct remote_network *)o);
-		return;
-	}
-	model_free(model_set_put(&e->set, o, &now));
-	if (now->kind == KIND_HOST)
-		host_note(e, now->name, true);
+	objset_done(&h->desired);
+	objset_done(&h->pending);
+	tracks_release(e->programming, &h->tracks, e->now_ns);
+	tracks_release(e->programming, &h->sent, e->now_ns);
 }
 
 void vmc_loaded(struct vmc_engine *e, uint64_t revision, uint64_t now_ns)
 {
-	struct track *t = programming_open(e->programming, revision, 0);
+	struct track *t = programming_open(e->programming, 0);
+	struct object *o;
 	struct vmc_host *h;
 
 	e->now_ns = now_ns;
-	e->applied = e->settled = revision;
+	for (size_t i = 0; (o = model_set_next(e->in.set, KIND_HOST, &i));)
+		host_note(e, o->name, true);
 	for (size_t i = 0; (h = index_next(&e->hosts, &i));) {
+		h->owned = !e->owns || e->owns(e->arg, h->name);
+		empty_host(e, h);
 		fill_host(e, h);
 		if (h->owned && h->declared)
 			tracks_add(e->programming, &h->tracks, t, now_ns);
 	}
-	programming_close(e->programming, t, now_ns);
+	e->applied = e->settled = revision;
+	programming_close(e->programming, t, revision, now_ns);
 }
 
 /* Change by change. */
 
-void vmc_begin(struct vmc_engine *e, uint64_t revision, uint64_t start_ns, uint64_t now_ns)
+void vmc_begin(struct vmc_engine *e, uint64_t start_ns, uint64_t now_ns)
 {
 	e->now_ns = now_ns;
-	e->track = programming_open(e->programming, revision, start_ns);
-	e->applied = revision;
+	e->track = programming_open(e->programming, start_ns);
 }
 
-void vmc_end(struct vmc_engine *e)
+void vmc_end(struct vmc_engine *e, uint64_t revision)
 {
 	struct track *t = e->track;
 
 	e->track = NULL;
-	programming_close(e->programming, t, e->now_ns);
+	if (revision > e->applied)
+		e->applied = revision;
+	programming_close(e->programming, t, revision, e->now_ns);
 	if (!e->turn)
 		e->settled = e->applied;
-}
-
-static void put_remote(struct vmc_engine *e, struct remote_network *o)
-{
-	char region[MODEL_TENANT_LEN], name[MODEL_NAME_LEN];
-	struct remote_network *old = vmc_remotes_find(&e->in.remotes, o->o.tenant, o->o.name);
-
-	memcpy(region, o->o.tenant, sizeof(region));
-	memcpy(name, o->o.name, sizeof(name));
-	if (old)
-		vmc_touch(e, &old->o, false);
-	if (vmc_remotes_put(&e->in.remotes, &e->set, o)) {
-		log_warn("announcement in quarantine, the last good one stays", "region", region,
-			 "name", name);
-		return;
-	}
-	old = vmc_remotes_find(&e->in.remotes, region, name);
-	vmc_touch(e, &old->o, false);
 }
 
 static bool same_boards(const struct network *a, const struct network *b)
@@ -206,45 +195,99 @@ static bool same_boards(const struct network *a, const struct network *b)
 	return x->n == y->n && (!x->n || !memcmp(x->v, y->v, x->n * sizeof(x->v[0])));
 }
 
-void vmc_put(struct vmc_engine *e, struct object *o)
+static bool same_addrs(const struct addr_list *a, const struct addr_list *b)
 {
-	struct object *old, *now;
-	bool wholly = true;
-
-	if (o->kind == KIND_REMOTE_NETWORK) {
-		put_remote(e, (struct remote_network *)o);
-		return;
-	}
-	old = model_set_find(&e->set, o->kind, o->tenant, o->name);
-	if (old && o->kind == KIND_NETWORK)
-		wholly = !same_boards((struct network *)old, (struct network *)o);
-	if (old)
-		vmc_touch(e, old, wholly);
-	model_free(model_set_put(&e->set, o, &now));
-	if (now->kind == KIND_HOST)
-		host_note(e, now->name, true);
-	vmc_touch(e, now, wholly);
+	if (a->n != b->n)
+		return false;
+	for (unsigned int i = 0; i < a->n; i++)
+		if (!ip_addr_equal(&a->v[i].ip, &b->v[i].ip))
+			return false;
+	return true;
 }
 
-void vmc_del(struct vmc_engine *e, enum kind kind, const char *tenant, const char *name)
+static bool same_place(const struct instance *a, const struct instance *b)
 {
-	struct remote_network *remote;
-	struct object *old;
+	return !strcmp(a->spec.host, b->spec.host) && !strcmp(a->spec.network, b->spec.network) &&
+	       !memcmp(a->spec.mac, b->spec.mac, ETH_ADDR_LEN) &&
+	       same_addrs(&a->spec.addresses, &b->spec.addresses);
+}
 
-	if (kind == KIND_REMOTE_NETWORK) {
-		remote = vmc_remotes_find(&e->in.remotes, tenant, name);
-		if (remote)
-			vmc_touch(e, &remote->o, false);
-		vmc_remotes_del(&e->in.remotes, tenant, name);
-		return;
-	}
-	old = model_set_find(&e->set, kind, tenant, name);
+/* What was told to go straight to these addresses is over. */
+static void instance_moved(struct vmc_engine *e, const struct instance *i)
+{
+	const struct network *net = (struct network *)i->network.to;
+
+	for (unsigned int k = 0; net && e->moved && k < i->spec.addresses.n; k++)
+		e->moved(e->moved_arg, net, &i->spec.addresses.v[k].ip);
+}
+
+/* Is whoever is at its addresses, or at those of its instances, somewhere else than before? */
+static bool has_moved(const struct object *old, const struct object *next)
+{
+	if (!old || !next)
+		return true;
+	if (old->kind == KIND_INSTANCE)
+		return !same_place((const struct instance *)old, (const struct instance *)next);
+	return old->kind == KIND_HOST && !same_addrs(&((const struct host *)old)->spec.underlay,
+						     &((const struct host *)next)->spec.underlay);
+}
+
+static void tell_moved(struct vmc_engine *e, const struct object *o)
+{
+	if (o->kind == KIND_INSTANCE)
+		instance_moved(e, (const struct instance *)o);
+	for (const struct ref *r = o->kind == KIND_HOST ? ((const struct host *)o)->instances : NULL; r;
+	     r = r->next)
+		instance_moved(e, ref_from(r, struct instance));
+}
+
+void vmc_changing(struct vmc_engine *e, struct object *old, const struct object *next)
+{
+	e->moves = has_moved(old, next);
+	e->wholly = !old || !next || old->kind != KIND_NETWORK ||
+		    !same_boards((struct network *)old, (const struct network *)next);
 	if (!old)
 		return;
-	vmc_touch(e, old, true);
-	if (kind == KIND_HOST)
-		host_note(e, name, false);
-	model_free(model_set_del(&e->set, kind, tenant, name));
+	if (e->moves)
+		tell_moved(e, old);
+	vmc_touch(e, old, e->wholly);
+	if (old->kind == KIND_HOST && !next)
+		host_note(e, old->name, false);
+}
+
+void vmc_changed(struct vmc_engine *e, struct object *now)
+{
+	if (now->kind == KIND_HOST)
+		host_note(e, now->name, true);
+	if (e->moves)
+		tell_moved(e, now);
+	vmc_touch(e, now, e->wholly);
+}
+
+void vmc_announced(struct vmc_engine *e, struct remote_network *o)
+{
+	char region[MODEL_TENANT_LEN], name[MODEL_NAME_LEN];
+	struct remote_network *old = vmc_remotes_find(&e->in.remotes, o->o.tenant, o->o.name);
+
+	memcpy(region, o->o.tenant, sizeof(region));
+	memcpy(name, o->o.name, sizeof(name));
+	if (old)
+		vmc_touch(e, &old->o, false);
+	if (vmc_remotes_put(&e->in.remotes, e->in.set, o)) {
+		log_warn("announcement in quarantine, the last good one stays", "region", region,
+			 "name", name);
+		return;
+	}
+	vmc_touch(e, &vmc_remotes_find(&e->in.remotes, region, name)->o, false);
+}
+
+void vmc_withdrawn(struct vmc_engine *e, const char *region, const char *name)
+{
+	struct remote_network *old = vmc_remotes_find(&e->in.remotes, region, name);
+
+	if (old)
+		vmc_touch(e, &old->o, false);
+	vmc_remotes_del(&e->in.remotes, region, name);
 }
 
 void vmc_unreadable(struct vmc_engine *e, const char *region, const char *name, const char *why)
@@ -254,47 +297,23 @@ void vmc_unreadable(struct vmc_engine *e, const char *region, const char *name, 
 		 name, "why", why);
 }
 
-void vmc_touch_offload(struct vmc_engine *e, const char *host, const char *network,
-		       const struct ip_addr *a, uint64_t now_ns)
+bool vmc_tell(struct vmc_engine *e, const char *host, const char *id, bool present, uint64_t now_ns)
 {
 	struct vmc_host *h = vmc_host_find(e, host);
-	char id[VMC_ID_LEN], text[IP_ADDR_STRLEN];
 
 	e->now_ns = now_ns;
 	if (!h || !h->owned)
-		return;
-	snprintf(id, sizeof(id), "offload/%s/%s", network, ip_addr_format(a, text, sizeof(text)));
-	vmc_queue_host(e, network, h, id);
-}
-
-/* Shards come and go. */
-
-static void empty_host(struct vmc_engine *e, struct vmc_host *h)
-{
-	objset_done(&h->desired);
-	objset_done(&h->pending);
-	tracks_release(e->programming, &h->tracks, e->now_ns);
-	tracks_release(e->programming, &h->sent, e->now_ns);
-}
-
-void vmc_shards_changed(struct vmc_engine *e, uint64_t now_ns)
-{
-	struct track *t = programming_open(e->programming, e->applied, 0);
-	struct vmc_host *h;
-
-	e->now_ns = now_ns;
-	for (size_t i = 0; (h = index_next(&e->hosts, &i));) {
-		bool owned = !e->owns || e->owns(e->arg, h->name);
-
-		if (owned == h->owned)
-			continue;
-		h->owned = owned;
-		empty_host(e, h);
-		fill_host(e, h);
-		if (owned && h->declared)
-			tracks_add(e->programming, &h->tracks, t, now_ns);
-	}
-	programming_close(e->programming, t, now_ns);
+		return false;
+	if (!present)
+		objset_del(&h->told, id);
+	else if (objset_put(&h->told, id, &(struct digest){}) < 0)
+		return false;
+	if (!vmc_refresh(e, h, id, &e->scratch))
+		return true;
+	if (objset_put(&h->pending, id, &(struct digest){}) < 0)
+		return false;
+	vmc_make_ready(e, h);
+	return true;
 }
 
 void vmc_missing(const struct vmc_engine *e, uint64_t revision,

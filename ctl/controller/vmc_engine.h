@@ -34,6 +34,7 @@ struct vmc_host {
 	struct vmc_host *next_ready;
 	struct objset desired;		/* id -> version */
 	struct objset pending;		/* ids that changed since they were last sent */
+	struct objset told;		/* ids of permits and direct routes it is to have */
 	struct tracks tracks;		/* of what is pending */
 	struct tracks sent;		/* of what is on its way (vmc_session.c) */
 	struct vmc_session *session;	/* NULL: not connected, or elsewhere */
@@ -54,8 +55,7 @@ struct vmc_queue {
 };
 
 struct vmc_engine {
-	struct vmc_input in;
-	struct model_set set;
+	struct vmc_input in;		/* in.set is the caller's */
 	struct index hosts;		/* struct vmc_host */
 	struct index dirty;		/* struct vmc_dirty */
 	struct index queues;		/* struct vmc_queue, those that are not empty */
@@ -63,37 +63,47 @@ struct vmc_engine {
 	struct vmc_host *ready, **ready_end;
 	struct programming *programming;
 	struct track *track;		/* of the revision that is coming in */
+	bool wholly, moves;		/* found by vmc_changing(), for vmc_changed() */
 	uint64_t now_ns;		/* of the call under way */
 	uint64_t applied;		/* revision of the model */
 	uint64_t settled;		/* everything up to here has been computed */
 	uint64_t specs;			/* made so far, for the curious */
 	bool (*owns)(void *arg, const char *host);
 	void *arg;
+	/* The instance with this address comes, goes or moves; direct routes to it are to end. */
+	void (*moved)(void *arg, const struct network *net, const struct ip_addr *a);
+	void *moved_arg;
 	struct text scratch;
 };
 
-/* @owns: is this host of our shards? NULL: all are. */
-void vmc_init(struct vmc_engine *e, bool (*owns)(void *arg, const char *host), void *arg,
+/* @owns: is this host of our shards? NULL: all are. @set: whoever fills it calls what follows. */
+void vmc_init(struct vmc_engine *e, struct model_set *set,
+	      bool (*owns)(void *arg, const char *host), void *arg,
 	      struct programming *programming);
 void vmc_done(struct vmc_engine *e);
 
-/*
- * Filling an empty engine, in any order; vmc_loaded() computes every host from
- * nothing. All objects are taken over.
- */
-void vmc_load(struct vmc_engine *e, struct object *o);
+/* The set is filled for the first time, or the shards are others: all is computed from nothing. */
 void vmc_loaded(struct vmc_engine *e, uint64_t revision, uint64_t now_ns);
 
-/* A transaction of the store: begin, puts and deletes, end. @start_ns: when it was written, or 0. */
-void vmc_begin(struct vmc_engine *e, uint64_t revision, uint64_t start_ns, uint64_t now_ns);
-void vmc_put(struct vmc_engine *e, struct object *o);
-void vmc_del(struct vmc_engine *e, enum kind kind, const char *tenant, const char *name);
-/* An announcement that cannot be read. */
+/* A transaction: begin, changes, end. @start_ns: when it was written, or 0. */
+void vmc_begin(struct vmc_engine *e, uint64_t start_ns, uint64_t now_ns);
+/* Before the set changes. @old: as it is there, NULL: not; @next: what it will be, NULL: gone. */
+void vmc_changing(struct vmc_engine *e, struct object *old, const struct object *next);
+/* After it has, with the object in the set; not for one that has gone. */
+void vmc_changed(struct vmc_engine *e, struct object *now);
+void vmc_end(struct vmc_engine *e, uint64_t revision);
+/* Announcements of other regions, which the set need not hold. Takes over @o. */
+void vmc_announced(struct vmc_engine *e, struct remote_network *o);
+void vmc_withdrawn(struct vmc_engine *e, const char *region, const char *name);
+/* One that cannot be read. */
 void vmc_unreadable(struct vmc_engine *e, const char *region, const char *name, const char *why);
-void vmc_end(struct vmc_engine *e);
-/* A direct route was given or taken (in.is_offloaded answers accordingly): look at it again. */
-void vmc_touch_offload(struct vmc_engine *e, const char *host, const char *network,
-		       const struct ip_addr *a, uint64_t now_ns);
+
+/*
+ * The host is to have, or no longer, a permit or direct route; what it says follows
+ * from the model. Done at once. False: no such host of ours.
+ */
+bool vmc_tell(struct vmc_engine *e, const char *host, const char *id, bool present,
+	      uint64_t now_ns);
 
 /* Works on up to @budget pairs. True: there are more. */
 bool vmc_work(struct vmc_engine *e, unsigned int budget, uint64_t now_ns);
@@ -102,8 +112,6 @@ struct vmc_host *vmc_next_ready(struct vmc_engine *e);
 void vmc_make_ready(struct vmc_engine *e, struct vmc_host *host);
 
 struct vmc_host *vmc_host_find(const struct vmc_engine *e, const char *name);
-/* After owns() changed its mind: hosts that came are computed, those that went are emptied. */
-void vmc_shards_changed(struct vmc_engine *e, uint64_t now_ns);
 /* For programming_options.missing. */
 void vmc_missing(const struct vmc_engine *e, uint64_t revision,
 		 void (*add)(void *to, const char *host), void *to);

@@ -10,7 +10,8 @@
  *	Hoverboard ► the networks it carries, wholly
  *	Network ──► itself on every host that has it; wholly: endpoints, routes, vports, peers
  *	Subnet ───► its network, and announcements it may cover
- *	Instance ─► vport, network there, endpoints, direct routes and routes to it
+ *	Instance ─► vport, network there, endpoints, routes to it; what the host was told, if it is the last one
+ *		    there (direct routes to it: see vmc_engine.moved)
  *	Route ────► its prefix, and announcements inside it
  *	Peering ──► routes by it, and by the other side's
  *	RemoteNetwork ► its prefixes
@@ -80,29 +81,20 @@ static void touch_route(struct vmc_engine *e, const struct route *r)
 	touch_announced(e, net, &r->spec.prefix);
 }
 
-struct offload_touch {
-	struct vmc_engine *e;
-	const struct network *net;
-};
-
-static void touch_offload(void *to, const char *host, const struct ip_addr *a)
+/* Permits and direct routes of a host in a network. */
+static void touch_told(struct vmc_engine *e, const struct network *net, const struct host *host)
 {
-	const struct offload_touch *t = to;
-	struct host *declared = vmc_declared(t->e, host);
-	char id[VMC_ID_LEN];
+	const struct vmc_host *h = vmc_host_find(e, host->o.name);
+	const struct objset_entry *told;
+	char name[VMC_NAME_LEN + 1];
+	size_t len;
 
-	if (declared)
-		vmc_queue_add(t->e, t->net, declared, vmc_id_address("offload", t->net, a, id));
-}
-
-static void touch_offloads(struct vmc_engine *e, const struct network *net, const char *host,
-			   const struct ip_addr *a)
-{
-	struct offload_touch to = { e, net };
-	char name[VMC_NAME_LEN];
-
-	if (e->in.offloads)
-		e->in.offloads(e->in.arg, host, vmc_network_name(net, name), a, touch_offload, &to);
+	vmc_network_name(net, name);
+	len = strlen(name);
+	name[len++] = '/';
+	for (size_t i = 0; h && (told = objset_next(&h->told, &i));)
+		if (!strncmp(strchr(told->id, '/') + 1, name, len))
+			vmc_queue_add(e, net, host, told->id);
 }
 
 static void touch_addresses(struct vmc_engine *e, const struct instance *i)
@@ -114,7 +106,6 @@ static void touch_addresses(struct vmc_engine *e, const struct instance *i)
 		const struct ip_addr *a = &i->spec.addresses.v[k].ip;
 
 		on_boards(e, net, vmc_id_address("endpoint", net, a, id));
-		touch_offloads(e, net, NULL, a);
 	}
 }
 
@@ -143,7 +134,7 @@ static void touch_instance(struct vmc_engine *e, const struct instance *i)
 		return;
 	vmc_queue_add(e, net, host, vmc_id_network(net, id));
 	if (is_alone(host, i))
-		touch_offloads(e, net, host->o.name, NULL);
+		touch_told(e, net, host);
 }
 
 /* The object network/... on every host that has it. */
@@ -194,8 +185,13 @@ static void touch_network(struct vmc_engine *e, const struct network *net, bool 
 	touch_network_self(e, net);
 	if (!wholly)
 		return;
-	for (const struct ref *r = net->instances; r; r = r->next)
-		touch_instance(e, ref_from(r, struct instance));
+	for (const struct ref *r = net->instances; r; r = r->next) {
+		const struct instance *i = ref_from(r, struct instance);
+
+		touch_instance(e, i);
+		if (host_of(i))
+			touch_told(e, net, host_of(i));
+	}
 	for (const struct ref *r = net->routes; r; r = r->next)
 		touch_route(e, ref_from(r, struct route));
 	for (const struct ref *r = net->peerings; r; r = r->next)
@@ -223,7 +219,7 @@ static void touch_host(struct vmc_engine *e, const struct host *host)
 
 		touch_instance(e, i);
 		if (network_of(i))
-			touch_offloads(e, network_of(i), host->o.name, NULL);
+			touch_told(e, network_of(i), host);
 	}
 	for (const struct ref *r = host->hoverboards; r; r = r->next)
 		touch_board(e, ref_from(r, struct hoverboard));

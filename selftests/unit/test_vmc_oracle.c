@@ -75,9 +75,6 @@ static void addr_add(struct addr_list *list, struct ip_addr a)
 	list->v[list->n++] = (struct addr_use){ .ip = a };
 }
 
-/* Offloads, as the engine asks for them. */
-static bool given[HOSTS][NETS][INSTANCES];
-
 static struct ip_addr address_of(unsigned int i)
 {
 	return addr("10.0.%u.%u", i % 2, i + 2);
@@ -93,31 +90,28 @@ static const char *net_path(unsigned int net, char sep)
 	return s;
 }
 
-static bool is_offloaded(void *arg, const char *host, const char *network, const struct ip_addr *a)
+/* Whoever decides on direct routes: takes back those that concern an address. */
+static void moved(void *arg, const struct network *net, const struct ip_addr *a)
 {
-	(void)arg;
-	for (unsigned int i = 0; i < INSTANCES; i++) {
-		struct ip_addr b = address_of(i);
+	char name_of[VMC_NAME_LEN], text[IP_ADDR_STRLEN], part[VMC_ID_LEN];
+	struct vmc_engine *e = arg;
+	struct vmc_host *h;
 
-		if (ip_addr_equal(a, &b))
-			return given[atoi(host + 1)][atoi(strchr(network, '.') + 2)][i];
-	}
-	return false;
-}
+	vmc_network_name(net, name_of);
+	snprintf(part, sizeof(part), "/%s", ip_addr_format(a, text, sizeof(text)));
+	for (size_t i = 0; (h = index_next(&e->hosts, &i));) {
+		struct objset_entry *told;
 
-static void offloads(void *arg, const char *host, const char *network, const struct ip_addr *a,
-		     void (*fn)(void *to, const char *host, const struct ip_addr *a), void *to)
-{
-	unsigned int net = atoi(strchr(network, '.') + 2);
+		for (size_t k = 0; (told = objset_next(&h->told, &k));) {
+			char id[VMC_ID_LEN];
 
-	(void)arg;
-	for (unsigned int h = 0; h < HOSTS; h++)
-		for (unsigned int i = 0; i < INSTANCES; i++) {
-			struct ip_addr b = address_of(i);
-
-			if (given[h][net][i] && (a ? ip_addr_equal(a, &b) : atoi(host + 1) == (int)h))
-				fn(to, name("h", h), &b);
+			if (!strstr(told->id, name_of) || !strstr(told->id, part))
+				continue;
+			strcpy(id, told->id);
+			vmc_tell(e, h->name, id, false, 0);
+			k = 0;
 		}
+	}
 }
 
 /* Objects with random content. */
@@ -243,13 +237,42 @@ static const struct {
 	{ random_peering, PEERINGS, 2 },   { random_remote, REMOTES, 2 },
 };
 
-static void change_offload(struct vmc_engine *e)
+static void change_told(struct vmc_engine *e)
 {
-	unsigned int h = dice(HOSTS), net = dice(NETS), i = dice(INSTANCES);
-	struct ip_addr a = address_of(i);
+	char src[IP_ADDR_STRLEN], dst[IP_ADDR_STRLEN], id[VMC_ID_LEN];
+	struct ip_addr a = address_of(dice(INSTANCES)), b = address_of(dice(INSTANCES));
+	const char *net = net_path(dice(NETS), '.');
 
-	given[h][net][i] = !given[h][net][i];
-	vmc_touch_offload(e, name("h", h), net_path(net, '.'), &a, 0);
+	ip_addr_format(&a, src, sizeof(src));
+	ip_addr_format(&b, dst, sizeof(dst));
+	if (dice(2))
+		snprintf(id, sizeof(id), "permit/%s/%s", net, src);
+	else
+		snprintf(id, sizeof(id), "direct/%s/%s/%s", net, src, dst);
+	vmc_tell(e, name("h", dice(HOSTS)), id, dice(3), 0);
+}
+
+static void put(struct vmc_engine *e, struct object *o)
+{
+	struct object *old = model_set_find(e->in.set, o->kind, o->tenant, o->name), *now;
+
+	if (o->kind == KIND_REMOTE_NETWORK) {
+		vmc_announced(e, (struct remote_network *)o);
+		return;
+	}
+	vmc_changing(e, old, o);
+	model_free(model_set_put(e->in.set, o, &now));
+	vmc_changed(e, now);
+}
+
+static void del(struct vmc_engine *e, const struct object *o)
+{
+	if (o->kind == KIND_REMOTE_NETWORK) {
+		vmc_withdrawn(e, o->tenant, o->name);
+		return;
+	}
+	vmc_changing(e, model_set_find(e->in.set, o->kind, o->tenant, o->name), NULL);
+	model_free(model_set_del(e->in.set, o->kind, o->tenant, o->name));
 }
 
 static void random_change(struct vmc_engine *e)
@@ -258,17 +281,17 @@ static void random_change(struct vmc_engine *e)
 	struct object *o;
 
 	if (w >= 21) {
-		change_offload(e);
+		change_told(e);
 		return;
 	}
 	while (w >= makers[kind].weight)
 		w -= makers[kind++].weight;
 	o = makers[kind].make(dice(makers[kind].n));
 	if (dice(3)) {
-		vmc_put(e, o);
+		put(e, o);
 		return;
 	}
-	vmc_del(e, o->kind, o->tenant, o->name);
+	del(e, o);
 	model_free(o);
 }
 
@@ -303,20 +326,13 @@ static void check_id(void *arg, const char *id)
 static void check_host(struct vmc_engine *e, struct vmc_host *h)
 {
 	struct check c = { .e = e, .declared = vmc_declared(e, h->name), .h = h };
+	struct objset_entry *told;
 
 	objset_init(&c.all);
 	if (c.declared)
 		vmc_ids(&e->in, c.declared, check_id, &c);
-	for (unsigned int net = 0; c.declared && net < NETS; net++)
-		for (unsigned int i = 0; i < INSTANCES; i++) {
-			char id[VMC_ID_LEN], text[IP_ADDR_STRLEN];
-			struct ip_addr a = address_of(i);
-
-			snprintf(id, sizeof(id), "offload/%s/%s", net_path(net, '.'),
-				 ip_addr_format(&a, text, sizeof(text)));
-			if (given[atoi(h->name + 1)][net][i])
-				check_id(&c, id);
-		}
+	for (size_t i = 0; c.declared && (told = objset_next(&h->told, &i));)
+		check_id(&c, told->id);
 	if (h->desired.count != c.all.count) {
 		struct objset_entry *entry;
 
@@ -374,6 +390,7 @@ static void test_oracle(void **state)
 {
 	unsigned int changes = getenv("ORACLE_CHANGES") ? atoi(getenv("ORACLE_CHANGES")) : 10000;
 	struct programming *p = programming_new(&(struct programming_options){});
+	struct model_set set;
 	struct vmc_engine e;
 	struct vmc_host *h;
 
@@ -381,13 +398,14 @@ static void test_oracle(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	seed = getenv("ORACLE_SEED") ? atoi(getenv("ORACLE_SEED")) : 7;
 	printf("# seed %u, %u changes\n", seed, changes);
-	vmc_init(&e, NULL, NULL, p);
-	e.in.is_offloaded = is_offloaded;
-	e.in.offloads = offloads;
+	model_set_init(&set);
+	vmc_init(&e, &set, NULL, NULL, p);
+	e.moved = moved;
+	e.moved_arg = &e;
 	for (step = 1; step <= changes; step++) {
-		vmc_begin(&e, step, 1, 2);
+		vmc_begin(&e, 1, 2);
 		random_change(&e);
-		vmc_end(&e);
+		vmc_end(&e, step);
 		while (vmc_work(&e, 10, 3))
 			;
 		expect_int("settled", e.settled, step);
@@ -398,6 +416,7 @@ static void test_oracle(void **state)
 	expect_int("revisions still under way", programming_stats(p).under_way, 0);
 	printf("# %llu specs made\n", (unsigned long long)e.specs);
 	vmc_done(&e);
+	model_set_done(&set);
 	programming_free(p);
 	for (unsigned int i = 0; i < HOSTS; i++)
 		objset_done(&agents[i]);
@@ -407,21 +426,22 @@ static void test_oracle(void **state)
 static void test_load(void **state)
 {
 	struct programming *p = programming_new(&(struct programming_options){});
+	struct model_set set;
 	struct vmc_engine e;
 	struct vmc_host *h;
 
 	(void)state;
-	memset(given, 0, sizeof(given));
-	vmc_init(&e, NULL, NULL, p);
-	e.in.is_offloaded = is_offloaded;
-	for (unsigned int k = 0; k < COUNT(makers); k++)
+	model_set_init(&set);
+	vmc_init(&e, &set, NULL, NULL, p);
+	for (unsigned int k = 0; k + 1 < COUNT(makers); k++)
 		for (unsigned int i = 0; i < makers[k].n; i++)
-			vmc_load(&e, makers[k].make(i));
+			model_free(model_set_put(&set, makers[k].make(i), NULL));
 	vmc_loaded(&e, 42, 1);
 	assert_true(e.hosts.n == HOSTS);
 	for (size_t i = 0; (h = index_next(&e.hosts, &i));)
 		check_host(&e, h);
 	vmc_done(&e);
+	model_set_done(&set);
 	programming_free(p);
 }
 
