@@ -173,6 +173,33 @@ void tls_free(struct tls *t)
 	free(t);
 }
 
+/* An SSL holds a reference of its context; who frees the context last frees what belongs to it. */
+static void on_context_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl,
+			    void *argp)
+{
+	struct tls *t = ptr;
+
+	(void)parent;
+	(void)ad;
+	(void)index;
+	(void)argl;
+	(void)argp;
+	if (!t)
+		return;
+	SSL_SESSION_free(t->last);
+	free(t);
+}
+
+void tls_retire(struct tls *t)
+{
+	static int index = -1;
+
+	if (index < 0)
+		index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_context_free);
+	SSL_CTX_set_ex_data(t->ctx, index, t);
+	SSL_CTX_free(t->ctx);
+}
+
 const struct tls_identity *tls_self(const struct tls *t)
 {
 	return &t->self;

@@ -40,6 +40,8 @@ struct tls;
 int tls_new(bool server, const struct tls_files *files, unsigned int roles, struct tls **ret,
 	    struct error *e);
 void tls_free(struct tls *t);		/* NULL is allowed; its SSLs are gone by then */
+/* Files are to be read again: a new one takes over, this one goes with the last of its SSLs. */
+void tls_retire(struct tls *t);
 
 /* For bufferevent_openssl_socket_new(), which frees it. A client resumes its last session. NULL: no memory. */
 SSL *tls_open(struct tls *t);

@@ -108,6 +108,10 @@ static const struct api_param programming_params[] = {
 const struct api_route api_routes[] = {
 	{ GET, "/healthz", 0, healthz, "healthz", "is it there", .reply = "health", .public = true },
 	{ GET, "/metrics", 0, metrics, "metrics", "figures for Prometheus", .operator = true },
+	{ GET, "/v1/status", 0, api_status, "status", "hosts, sessions, latency, and who is behind",
+	  .reply = "any", .operator = true },
+	{ GET, "/v1/offloads", 0, api_offloads, "offloads",
+	  "pairs that went direct, and how fast", .reply = "any", .operator = true },
 	{ GET, "/v1/openapi.json", 0, openapi, "openapi", "this document", .reply = "any",
 	  .public = true },
 	{ GET, "/v1/revision", 0, revision, "revision", "the newest revision", .reply = "revision" },
@@ -338,6 +342,8 @@ int api_new(struct event_base *base, const struct api_options *o, struct api **r
 	a->base = base;
 	a->fm = o->fm;
 	a->programming = o->programming;
+	a->vmc = o->vmc;
+	a->ofe = o->ofe;
 	a->tick = event_new(base, -1, EV_PERSIST, on_tick, a);
 	err = a->tick ? http_new(base, &o->http, on_request, a, &a->http, e) :
 			error_set(e, -ENOMEM, "no memory");

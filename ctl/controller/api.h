@@ -14,7 +14,9 @@
 
 #include <ctl/controller/fm.h>
 #include <ctl/controller/http.h>
+#include <ctl/controller/ofe.h>
 #include <ctl/controller/programming.h>
+#include <ctl/controller/vmc.h>
 
 struct api;
 
@@ -22,6 +24,8 @@ struct api_options {
 	struct http_options http;
 	struct fm *fm;
 	struct programming *programming;	/* NULL: this controller does not program hosts */
+	struct vmc *vmc;		/* NULL: the same */
+	struct ofe *ofe;		/* NULL: it has no sessions */
 };
 
 int api_new(struct event_base *base, const struct api_options *o, struct api **ret, struct error *e);

@@ -13,6 +13,8 @@ struct api {
 	struct event_base *base;
 	struct fm *fm;
 	struct programming *programming;
+	struct vmc *vmc;
+	struct ofe *ofe;
 	struct http *http;
 	struct event *tick;			/* deadlines of programming, bookmarks of watches */
 	struct api_watch *watches;
@@ -64,6 +66,9 @@ void api_put(struct api *a, struct http_request *r);
 void api_delete(struct api *a, struct http_request *r);
 void api_apply(struct api *a, struct http_request *r);
 void api_programming(struct api *a, struct http_request *r);
+/* api_status.c */
+void api_status(struct api *a, struct http_request *r);
+void api_offloads(struct api *a, struct http_request *r);
 /* api_watch.c */
 void api_watch(struct api *a, struct http_request *r);
 void api_watch_tick(struct api *a);

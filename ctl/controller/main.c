@@ -9,12 +9,14 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <event2/event.h>
 #include <systemd/sd-daemon.h>
 
-#include <ctl/controller/api.h>
+#include <ctl/controller/roles.h>
 #include <ctl/controller/store.h>
 #include <lib/log.h>
 #include <lib/version.h>
@@ -25,8 +27,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct options {
 	struct store_options store;
-	struct http_options http;
-	struct fm_options fm;
+	struct roles_options roles;
 	enum log_level level;
 	bool done;			/* said what was asked, nothing to run */
 };
@@ -49,6 +50,18 @@ static const struct option_help {
 	{ { "ca", required_argument, NULL, 'i' }, "FILE", "our authority, PEM: `mirachctl ca` makes one" },
 	{ { "cert", required_argument, NULL, 'c' }, "FILE", "our certificate" },
 	{ { "key", required_argument, NULL, 'k' }, "FILE", "our private key" },
+	{ { "roles", required_argument, NULL, 'R' }, "LIST",
+	  "of fm, vmc, ofe: what this process is (default fm,vmc,ofe)" },
+	{ { "agents", required_argument, NULL, 'g' }, "ADDRESS:PORT",
+	  "where agents connect, like [::]:6650; needs --ca, --cert, --key" },
+	{ { "ping-ms", required_argument, NULL, 'p' }, "N",
+	  "how often agents are asked whether they are there (default 10000)" },
+	{ { "usage-ms", required_argument, NULL, 'u' }, "N",
+	  "how often agents may report usage (default 50)" },
+	{ { "offload-cold", required_argument, NULL, 'O' }, "SECONDS",
+	  "a pair below half its threshold for so long goes back to the hoverboards (default 30)" },
+	{ { "offloads-max", required_argument, NULL, 'M' }, "N",
+	  "direct routes and permits of a host (default 1024)" },
 	{ { "tokens", required_argument, NULL, 't' }, "FILE", "bearer tokens: `mirachctl token` makes them" },
 	{ { "vni-range", required_argument, NULL, 'r' }, "FIRST-LAST",
 	  "VNIs given to networks (default 1-16777215)" },
@@ -90,15 +103,47 @@ static int set_vni_range(struct fm_options *o, const char *text)
 	return 0;
 }
 
+static int set_roles(struct roles_options *o, char *list)
+{
+	static const struct {
+		const char *name;
+		enum role role;
+	} roles[] = { { "fm", ROLE_FM }, { "vmc", ROLE_VMC }, { "ofe", ROLE_OFE } };
+	char *save = NULL;
+
+	o->roles = 0;
+	for (char *word = strtok_r(list, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		size_t i = 0;
+
+		while (i < 3 && strcmp(roles[i].name, word))
+			i++;
+		if (i == 3)
+			return usage_error("--roles is a list of fm, vmc, ofe");
+		o->roles |= roles[i].role;
+	}
+	return o->roles ? 0 : usage_error("--roles is a list of fm, vmc, ofe");
+}
+
+static int set_number(unsigned int *ret)
+{
+	char *end;
+	unsigned long n = strtoul(optarg, &end, 10);
+
+	if (!*optarg || *end || !n || n > 3600000)
+		return usage_error("a number from 1 to 3600000 is wanted");
+	*ret = n;
+	return 0;
+}
+
 static int set_api_option(struct options *o, int c)
 {
 	const struct {
 		int c;
 		const char **text;
 	} texts[] = {
-		{ 'a', &o->http.listen },   { 'P', &o->http.plain },	{ 'S', &o->http.socket },
-		{ 'i', &o->http.tls.ca },   { 'c', &o->http.tls.cert }, { 'k', &o->http.tls.key },
-		{ 't', &o->http.tokens },
+		{ 'a', &o->roles.http.listen },   { 'P', &o->roles.http.plain },	{ 'S', &o->roles.http.socket },
+		{ 'i', &o->roles.http.tls.ca },   { 'c', &o->roles.http.tls.cert }, { 'k', &o->roles.http.tls.key },
+		{ 't', &o->roles.http.tokens },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -112,8 +157,21 @@ static int set_api_option(struct options *o, int c)
 static int set_option(struct options *o, int c)
 {
 	switch (c) {
+	case 'R':
+		return set_roles(&o->roles, optarg);
+	case 'g':
+		o->roles.agents = optarg;
+		return 0;
+	case 'p':
+		return set_number(&o->roles.ping_ms);
+	case 'u':
+		return set_number(&o->roles.usage_ms);
+	case 'O':
+		return set_number(&o->roles.cold_s);
+	case 'M':
+		return set_number(&o->roles.offloads_max);
 	case 'r':
-		return set_vni_range(&o->fm, optarg);
+		return set_vni_range(&o->roles.fm, optarg);
 	case 's':
 		o->store.where = optarg;
 		return 0;
@@ -163,30 +221,43 @@ static void stop(evutil_socket_t signal, short what, void *base)
 	event_base_loopbreak(base);
 }
 
-/* The roles, from the store up; what was started is stopped in reverse. */
+static void reload(evutil_socket_t signal, short what, void *roles)
+{
+	(void)signal;
+	(void)what;
+	roles_reload(roles);
+}
+
 static int run_roles(const struct options *o, struct event_base *base, struct store *store)
 {
-	struct api_options api_options = { .http = o->http };
-	struct api *api = NULL;
+	struct roles *roles;
+	struct event *hup;
 	struct error e = {};
-	int status = 0;
 
-	api_options.fm = fm_new(base, store, &o->fm);
-	if (!api_options.fm)
-		error_set(&e, -ENOMEM, "no memory");
-	else
-		api_new(base, &api_options, &api, &e);
-	if (e.err) {
+	if (roles_new(base, store, &o->roles, &roles, &e)) {
 		log_error("cannot start", "error", e.text);
-		status = EXIT_FAILED;
-	} else {
-		log_info("ready", "store", o->store.where);
-		sd_notify(0, "READY=1");
-		event_base_dispatch(base);
+		return EXIT_FAILED;
 	}
-	api_free(api);
-	fm_free(api_options.fm);
-	return status;
+	hup = evsignal_new(base, SIGHUP, reload, roles);
+	event_add(hup, NULL);
+	log_info("ready", "store", o->store.where);
+	sd_notify(0, "READY=1");
+	event_base_dispatch(base);
+	sd_notify(0, "STOPPING=1");
+	event_free(hup);
+	roles_free(roles);
+	return 0;
+}
+
+/* Sessions are descriptors: as many as the system lets us have. */
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static int run(const struct options *o)
@@ -198,6 +269,7 @@ static int run(const struct options *o)
 	struct error e;
 	int status;
 
+	raise_limits();
 	if (store_open(base, &o->store, &store, &e)) {
 		log_error("cannot start", "error", e.text);
 		status = EXIT_FAILED;
@@ -215,7 +287,8 @@ static int run(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .store.where = STORE_DEFAULT, .level = LOG_LEVEL_INFO };
+	struct options o = { .store.where = STORE_DEFAULT, .level = LOG_LEVEL_INFO,
+			     .roles.roles = ROLES_ALL };
 	int status = read_options(argc, argv, &o);
 
 	if (status || o.done)

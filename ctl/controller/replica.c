@@ -31,6 +31,16 @@ static void tell_changed(struct replica *r, const struct object *old, struct obj
 			l->changed(l->arg, old, now);
 }
 
+static void tell_changing(struct replica *r, enum kind kind, const char *tenant, const char *name,
+			  const struct object *next)
+{
+	struct object *old = model_set_find(r->set, kind, tenant, name);
+
+	for (struct replica_listener *l = r->listeners; l; l = l->next)
+		if (l->changing && (old || next))
+			l->changing(l->arg, old, next);
+}
+
 static void tell_settled(struct replica *r, int64_t revision)
 {
 	r->revision = revision;
@@ -48,6 +58,7 @@ static void put(struct replica *r, const struct store_kv *kv)
 		log_error("an object of the store cannot be read and is left out", "error", e.text);
 		return;
 	}
+	tell_changing(r, o->kind, o->tenant, o->name, o);
 	old = model_set_put(r->set, o, &now);
 	now->round = r->round;
 	tell_changed(r, old, now);
@@ -62,6 +73,7 @@ static void del(struct replica *r, const char *key)
 
 	if (model_key_parse(key, &kind, tenant, name))
 		return;
+	tell_changing(r, kind, tenant, name, NULL);
 	old = model_set_del(r->set, kind, tenant, name);
 	if (old)
 		tell_changed(r, old, NULL);
@@ -107,8 +119,10 @@ static void drop_gone(struct replica *r)
 		size_t i = 0;
 
 		while (is_ours(r, kind) && (o = find_gone(r, kind, &i))) {
-			struct object *old = model_set_del(r->set, kind, o->tenant, o->name);
+			struct object *old;
 
+			tell_changing(r, kind, o->tenant, o->name, NULL);
+			old = model_set_del(r->set, kind, o->tenant, o->name);
 			tell_changed(r, old, NULL);
 			model_free(old);
 			i = 0;				/* the table moved */

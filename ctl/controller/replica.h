@@ -23,6 +23,8 @@
 struct replica;
 
 struct replica_listener {
+	/* Before the set changes: @old as it is there or NULL, @next as it will be or NULL. May be NULL. */
+	void (*changing)(void *arg, struct object *old, const struct object *next);
 	/* @old NULL: new; @now NULL: gone. Before the first settled(): what was there at the start. */
 	void (*changed)(void *arg, const struct object *old, struct object *now);
 	/* The set is as of @revision, between transactions. */

@@ -56,6 +56,7 @@ void vmc_done(struct vmc_engine *e)
 		free(h);
 	}
 	index_done(&e->hosts);
+	free(e->numbered);
 	vmc_remotes_done(&e->in.remotes);
 	text_done(&e->scratch);
 }
@@ -73,24 +74,40 @@ struct host *vmc_declared(const struct vmc_engine *e, const char *name)
 	return (struct host *)model_set_find(e->in.set, KIND_HOST, "", name);
 }
 
-/* The engine's own record of a Host, which outlives it: sessions and queues point there. */
-static struct vmc_host *host_note(struct vmc_engine *e, const char *name, bool declared)
+struct vmc_host *vmc_host_at(const struct vmc_engine *e, uint32_t number)
 {
-	struct vmc_host *h = vmc_host_find(e, name);
+	return number && number <= e->hosts.n ? e->numbered[number - 1] : NULL;
+}
 
-	if (!h) {
-		h = calloc(1, sizeof(*h));
-		if (h) {
-			strncpy(h->name, name, sizeof(h->name) - 1);
-			h->owned = !e->owns || e->owns(e->arg, name);
-		}
-		if (!h || index_add(&e->hosts, h)) {
-			log_error("out of memory for a host; starting again from the store");
-			abort();
-		}
-	}
-	h->declared = declared;
-	return h;
+static struct vmc_host *host_new(struct vmc_engine *e, const char *name)
+{
+	struct vmc_host *h = calloc(1, sizeof(*h));
+	struct vmc_host **numbered = realloc(e->numbered, (e->hosts.n + 1) * sizeof(h));
+
+	if (!h || !numbered)
+		return NULL;
+	strncpy(h->name, name, sizeof(h->name) - 1);
+	h->owned = !e->owns || e->owns(e->arg, name);
+	e->numbered = numbered;
+	numbered[e->hosts.n] = h;
+	h->number = e->hosts.n + 1;
+	return index_add(&e->hosts, h) ? NULL : h;
+}
+
+/* The engine's own record of a Host, which outlives it: sessions and queues point there. */
+struct vmc_host *vmc_host_get(struct vmc_engine *e, const char *name)
+{
+	struct vmc_host *h = vmc_host_find(e, name) ?: host_new(e, name);
+
+	if (h)
+		return h;
+	log_error("out of memory for a host; starting again from the store");
+	abort();
+}
+
+static void host_note(struct vmc_engine *e, const char *name, bool declared)
+{
+	vmc_host_get(e, name)->declared = declared;
 }
 
 void vmc_make_ready(struct vmc_engine *e, struct vmc_host *host)
@@ -146,6 +163,8 @@ static void empty_host(struct vmc_engine *e, struct vmc_host *h)
 	objset_done(&h->pending);
 	tracks_release(e->programming, &h->tracks, e->now_ns);
 	tracks_release(e->programming, &h->sent, e->now_ns);
+	objset_done(&h->told);
+	h->under_way = false;
 }
 
 void vmc_loaded(struct vmc_engine *e, uint64_t revision, uint64_t now_ns)
@@ -158,7 +177,11 @@ void vmc_loaded(struct vmc_engine *e, uint64_t revision, uint64_t now_ns)
 	for (size_t i = 0; (o = model_set_next(e->in.set, KIND_HOST, &i));)
 		host_note(e, o->name, true);
 	for (size_t i = 0; (h = index_next(&e->hosts, &i));) {
-		h->owned = !e->owns || e->owns(e->arg, h->name);
+		bool owned = !e->owns || e->owns(e->arg, h->name);
+
+		if (e->applied && owned == h->owned)
+			continue;
+		h->owned = owned;
 		empty_host(e, h);
 		fill_host(e, h);
 		if (h->owned && h->declared)

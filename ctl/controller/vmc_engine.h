@@ -31,6 +31,8 @@ struct vmc_host {
 	bool declared;			/* there is a Host of that name */
 	bool owned;			/* of our shards */
 	bool is_ready;			/* in the list of those with something to send */
+	bool under_way;			/* a transaction is, `sent` waits for it */
+	uint32_t number;		/* from 1, for whoever wants numbers (vmc_offload.c) */
 	struct vmc_host *next_ready;
 	struct objset desired;		/* id -> version */
 	struct objset pending;		/* ids that changed since they were last sent */
@@ -57,6 +59,7 @@ struct vmc_queue {
 struct vmc_engine {
 	struct vmc_input in;		/* in.set is the caller's */
 	struct index hosts;		/* struct vmc_host */
+	struct vmc_host **numbered;	/* host n at n - 1 */
 	struct index dirty;		/* struct vmc_dirty */
 	struct index queues;		/* struct vmc_queue, those that are not empty */
 	struct vmc_queue *turn, **turn_end;
@@ -112,6 +115,9 @@ struct vmc_host *vmc_next_ready(struct vmc_engine *e);
 void vmc_make_ready(struct vmc_engine *e, struct vmc_host *host);
 
 struct vmc_host *vmc_host_find(const struct vmc_engine *e, const char *name);
+struct vmc_host *vmc_host_at(const struct vmc_engine *e, uint32_t number);
+/* The record of a host, made if nobody declared it. */
+struct vmc_host *vmc_host_get(struct vmc_engine *e, const char *name);
 /* For programming_options.missing. */
 void vmc_missing(const struct vmc_engine *e, uint64_t revision,
 		 void (*add)(void *to, const char *host), void *to);

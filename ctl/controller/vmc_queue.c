@@ -165,9 +165,11 @@ static void work_on(struct vmc_engine *e, struct vmc_dirty *d)
 
 	index_del(&e->dirty, d);
 	if (!vmc_refresh(e, host, d->id, &e->scratch)) {
-		/* Nothing new here; but what is under way may be what was waited for. */
+		/* Nothing new; but what is pending or under way may be what is waited for. */
 		if (objset_find(&host->pending, d->id))
 			tracks_move(e->programming, &host->tracks, &d->tracks, e->now_ns);
+		else if (host->under_way)
+			tracks_move(e->programming, &host->sent, &d->tracks, e->now_ns);
 		else
 			tracks_release(e->programming, &d->tracks, e->now_ns);
 	} else {
