@@ -5,7 +5,8 @@
  *	network ─┬─ subnets		do not overlap
  *	         │    └─ gateway	inside, and an address a host may have
  *	         ├─ vports' addresses	inside a subnet, and an address a host may have
- *	         └─ all claims:		gateways, vports and remotes; none made twice
+ *	         ├─ all claims:		gateways, vports and remotes; none made twice
+ *	         └─ pairs and permits	none said twice
  *
  * A remote prefix may lie inside a subnet, or around it: the longest one decides,
  * as in any routing table. Only the very same one twice is a mistake.
@@ -153,6 +154,46 @@ static void check_vport_addrs(const struct config *c, struct mistakes *m)
 	}
 }
 
+/* Permits and the routes of single pairs hold no address: others may have it as well. */
+static bool is_of_pair(const struct config_remote *r)
+{
+	return r->receive_only || !ip_addr_is_zero(&r->from);
+}
+
+static int by_pair(const void *a, const void *b)
+{
+	const struct config_remote *x = *(const struct config_remote *const *)a;
+	const struct config_remote *y = *(const struct config_remote *const *)b;
+	int order = by_prefix(&x->prefix, &y->prefix);
+
+	if (x->network != y->network)
+		return x->network < y->network ? -1 : 1;
+	order = order ?: x->receive_only - y->receive_only;
+	return order ?: memcmp(&x->from, &y->from, sizeof(x->from));
+}
+
+static int check_pairs(const struct config *c, struct mistakes *m)
+{
+	const struct config_remote **all = calloc(c->n_remotes + 1, sizeof(*all));
+	unsigned int n = 0;
+	char place[PLACE_LEN];
+
+	if (!all)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < c->n_remotes; i++)
+		if (is_of_pair(&c->remotes[i]) && c->remotes[i].network != NETWORK_UNREAD &&
+		    is_read(&c->remotes[i].prefix))
+			all[n++] = &c->remotes[i];
+	qsort(all, n, sizeof(*all), by_pair);
+	for (unsigned int i = 1; i < n; i++)
+		if (!by_pair(&all[i - 1], &all[i]))
+			mistakes_add(m, all[i]->line, "remotes[%u]: the same pair or permit again, "
+				     "as in %s", (unsigned int)(all[i] - c->remotes),
+				     mistakes_place(m, all[i - 1]->line, place));
+	free(all);
+	return 0;
+}
+
 /* An address or prefix that a gateway, a vport or a remote of a network holds. */
 struct claim {
 	uint32_t network;
@@ -231,7 +272,7 @@ static struct claim *claim_remotes(const struct config *c, struct claim *next)
 	for (unsigned int i = 0; i < c->n_remotes; i++) {
 		const struct config_remote *remote = &c->remotes[i];
 
-		if (remote->network != NETWORK_UNREAD && is_read(&remote->prefix))
+		if (!is_of_pair(remote) && remote->network != NETWORK_UNREAD && is_read(&remote->prefix))
 			*next++ = (struct claim){remote->network, remote->prefix, CLAIM_REMOTE, i,
 						 remote->line};
 	}
@@ -305,5 +346,6 @@ int config_check_addrs(const struct config *c, struct mistakes *m)
 		err = check_overlap(c, m, i);
 	}
 	check_vport_addrs(c, m);
-	return err ? err : check_claims(c, m);
+	err = err ?: check_pairs(c, m);
+	return err ?: check_claims(c, m);
 }

@@ -154,8 +154,18 @@ static void check_remotes(const struct config *c, struct mistakes *m)
 {
 	static const struct far_end host = {"remotes", "host", "what lives here is a vport"};
 
-	for (unsigned int i = 0; i < c->n_remotes; i++)
-		check_host(c, m, &host, i, &c->remotes[i].host, c->remotes[i].line);
+	for (unsigned int i = 0; i < c->n_remotes; i++) {
+		const struct config_remote *r = &c->remotes[i];
+		bool pair = !ip_addr_is_zero(&r->from);
+
+		check_host(c, m, &host, i, &r->host, r->line);
+		if ((pair || r->receive_only) && r->prefix.len != PREFIX_UNREAD && r->prefix.len != 128)
+			mistakes_add(m, r->line, "remotes[%u].prefix: must be a single address with %s",
+				     i, pair ? "from" : "receive_only");
+		if (pair && r->receive_only)
+			mistakes_add(m, r->line, "remotes[%u]: from and receive_only exclude each other",
+				     i);
+	}
 	if (c->n_remotes)
 		need_uplink(c, m, "remotes", c->remotes[0].line);
 }

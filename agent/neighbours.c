@@ -62,8 +62,9 @@ static unsigned int add_vport(uint32_t vni, const struct config_vport *vport, ui
 static unsigned int add_remote(const struct config_network *network,
 			       const struct config_remote *remote, struct neighbour_entry *list)
 {
-	if (remote->prefix.len != PREFIX_HOST)
-		return 0;
+	if (remote->prefix.len != PREFIX_HOST || remote->receive_only ||
+	    !ip_addr_is_zero(&remote->from))
+		return 0;		/* the other guests here have the gateway for it */
 	*list = entry(network->vni, &remote->prefix.addr,
 		      mac_is_zero(remote->mac) ? network->gateway_mac : remote->mac);
 	return 1;

@@ -17,7 +17,8 @@ static const struct {
 	enum object_kind kind;
 } kinds[] = {
 	{ "host/", OBJECT_HOST },	{ "network/", OBJECT_NETWORK },
-	{ "vport/", OBJECT_VPORT },	{ "offload/", OBJECT_OFFLOAD },
+	{ "vport/", OBJECT_VPORT },	{ "permit/", OBJECT_PERMIT },
+	{ "direct/", OBJECT_DIRECT },
 	{ "route/", OBJECT_ROUTE },	{ "endpoint/", OBJECT_ENDPOINT },
 };
 
@@ -101,8 +102,12 @@ static int shape(struct object *o)
 	case OBJECT_NETWORK:
 	case OBJECT_VPORT:
 		return add_text(o->doc, "name", object_name(o));
-	case OBJECT_OFFLOAD:
+	case OBJECT_PERMIT:
 		rename_child(o->doc, "address", "prefix");
+		return add_text(o->doc, "receive_only", "true");
+	case OBJECT_DIRECT:
+		rename_child(o->doc, "dst", "prefix");
+		rename_child(o->doc, "src", "from");
 		return 0;
 	case OBJECT_ROUTE:
 	case OBJECT_ENDPOINT:

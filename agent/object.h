@@ -11,7 +11,8 @@
  *	host/self                     host, encapsulation
  *	network/<name>                networks[], with its name
  *	vport/<name>                  vports[], with its name
- *	offload/<network>/<address>   remotes[], the address as prefix
+ *	permit/<network>/<source>     remotes[], the address as prefix, receive_only
+ *	direct/<network>/<src>/<dst>  remotes[], the destination as prefix, from the source
  *	route/<network>/<prefix>      remotes[]
  *	endpoint/<network>/<address>  a row of the endpoint table, no part of the configuration
  *
@@ -39,7 +40,8 @@ enum object_kind {
 	OBJECT_HOST,
 	OBJECT_NETWORK,
 	OBJECT_VPORT,
-	OBJECT_OFFLOAD,
+	OBJECT_PERMIT,
+	OBJECT_DIRECT,
 	OBJECT_ROUTE,
 	OBJECT_ENDPOINT,
 	OBJECT_OTHER,			/* not known to this agent */

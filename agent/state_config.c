@@ -77,7 +77,8 @@ static struct doc *list_for(struct gathering *g, const struct object *o)
 		return &g->networks;
 	case OBJECT_VPORT:
 		return state_is_unbound(o, g->parts->bindings) ? NULL : &g->vports;
-	case OBJECT_OFFLOAD:
+	case OBJECT_PERMIT:
+	case OBJECT_DIRECT:
 		return &g->remotes;
 	case OBJECT_ROUTE:
 		return doc_find(o->doc, "host") ? &g->remotes : NULL;

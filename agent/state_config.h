@@ -4,7 +4,7 @@
  *
  *	host/self ───────────────────────► host, encapsulation ┐
  *	network/..., vport/... + bindings ► networks, vports   ├─ schema and checks ─► struct config
- *	offload/..., route/... ───────────► remotes            │  of configuration files
+ *	permit/..., direct/..., route/... ► remotes            │  of configuration files
  *	bootstrap file ───────────────────► agent, limits      ┘
  *
  * The trees of the objects are hung together for the time of one reading, nothing is

@@ -182,6 +182,16 @@ static bool board_vouches(const struct compilation *c, uint32_t source_ref)
 	return false;
 }
 
+/* A pair that does without hoverboards: its receiver was told where the sender lives. */
+static uint32_t find_permit(const struct compilation *c, uint32_t source_ref)
+{
+	uint32_t ref = prefix_table_find_host(c->p->permits, network_id(c), &c->key->src);
+
+	if (!ref || REF_KIND(source_ref) == REF_VPORT || REF_KIND(source_ref) == REF_GATEWAY)
+		return source_ref;
+	return ref;
+}
+
 static enum drop_reason check_source_fabric(struct compilation *c)
 {
 	const struct ip_addr *src = &c->key->src;
@@ -197,6 +207,7 @@ static enum drop_reason check_source_fabric(struct compilation *c)
 		    ip_text(src).s);
 		return REASON_NONE;
 	}
+	ref = find_permit(c, ref);
 	if (REF_KIND(ref) != REF_REMOTE) {
 		SAY(c, "source owner", "%s is behind no remote host", ip_text(src).s);
 		return REASON_SPOOFED_OUTER;
@@ -285,6 +296,8 @@ static enum drop_reason find_destination(struct compilation *c)
 	}
 	if (REF_KIND(ref) == REF_ROUTE)
 		ref = follow_route(c, ref);
+	if (!ref && c->from)
+		ref = policy_find_direct(c->p, network_id(c), &c->key->src, dst);
 	if (!ref)
 		return find_elsewhere(c);
 	c->d->action.rule = ref;

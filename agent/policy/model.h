@@ -71,9 +71,18 @@ struct vport {
 struct remote {
 	struct ip_prefix prefix;
 	struct ip_addr host;
+	struct ip_addr from;		/* all zero: for every source */
 	uint32_t network;
 	uint32_t nexthop;
 	uint8_t mac[ETH_ADDR_LEN];	/* all zero: unknown */
+	bool receive_only;
+};
+
+/* A pair of instances that does without hoverboards. */
+struct direct {
+	uint32_t network;
+	struct ip_addr from, to;
+	uint32_t remote;
 };
 
 struct route_to {
@@ -100,12 +109,17 @@ struct policy {
 	struct sample_rule *samples;	/* grouped by network */
 	struct vni_index *by_vni;	/* sorted by VNI */
 	struct prefix_table *routes;	/* gateways, vports' addresses, remotes, routes: refs */
+	struct prefix_table *permits;	/* remotes that are receive_only: refs */
+	struct direct *directs;		/* remotes with a source, sorted by all three */
 	struct prefix_table *subnet_of;	/* subnets: refs */
-	uint32_t n_networks, n_subnets, n_vports, n_remotes, n_routes, n_samples;
+	uint32_t n_networks, n_subnets, n_vports, n_remotes, n_routes, n_samples, n_directs;
 	uint16_t by_slot[PORT_MAX];	/* index into vports + 1; 0 = no vport */
 };
 
 const struct network *policy_find_vni(const struct policy *p, uint32_t vni);	/* NULL: none */
+/* A ref to the remote of a pair of addresses, 0: none. */
+uint32_t policy_find_direct(const struct policy *p, uint32_t network, const struct ip_addr *from,
+			    const struct ip_addr *to);
 const struct vport *policy_find_slot(const struct policy *p, uint32_t slot);	/* NULL: none */
 
 /* An address as text that lives until the end of the full expression: ip_text(&a).s */

@@ -56,6 +56,15 @@ static uint32_t count_boards(const struct config *config)
 	return n;
 }
 
+static uint32_t count_permits(const struct config *config)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < config->n_remotes; i++)
+		n += config->remotes[i].receive_only;
+	return n;
+}
+
 static int allocate(struct policy *p, const struct config *config,
 		    const struct policy_bindings *b)
 {
@@ -76,11 +85,14 @@ static int allocate(struct policy *p, const struct config *config,
 	p->samples = calloc(p->n_samples + 1, sizeof(p->samples[0]));
 	p->routes_to = calloc(p->n_routes + 1, sizeof(p->routes_to[0]));
 	p->boards = calloc(count_boards(config) + 1, sizeof(p->boards[0]));
+	p->directs = calloc(p->n_remotes + 1, sizeof(p->directs[0]));
 	p->set_slots = calloc(b->n_sets + 1, sizeof(p->set_slots[0]));
 	if (!p->networks || !p->by_vni || !p->subnets || !p->vports || !p->remotes ||
-	    !p->samples || !p->routes_to || !p->boards || !p->set_slots)
+	    !p->samples || !p->routes_to || !p->boards || !p->set_slots ||
+	    !p->directs)
 		return -ENOMEM;
 	if (prefix_table_new(p->n_networks, p->n_subnets + n_routes, &p->routes) ||
+	    prefix_table_new(p->n_networks, count_permits(config), &p->permits) ||
 	    prefix_table_new(p->n_networks, p->n_subnets, &p->subnet_of))
 		return -ENOMEM;
 	return 0;
@@ -152,6 +164,29 @@ static void build_vports(struct policy *p, const struct config *config,
 	}
 }
 
+static int compare_direct(const void *a, const void *b)
+{
+	const struct direct *x = a, *y = b;
+	int order = (x->network > y->network) - (x->network < y->network);
+
+	order = order ?: memcmp(&x->from, &y->from, sizeof(x->from));
+	return order ?: memcmp(&x->to, &y->to, sizeof(x->to));
+}
+
+/* To which of its tables a remote belongs: what it says about sources, about a pair, or about everybody. */
+static void add_remote(struct policy *p, uint32_t i)
+{
+	const struct remote *r = &p->remotes[i];
+
+	if (r->receive_only)
+		prefix_table_add(p->permits, r->network, &r->prefix, REF(REF_REMOTE, i));
+	else if (ip_addr_is_zero(&r->from))
+		prefix_table_add(p->routes, r->network, &r->prefix, REF(REF_REMOTE, i));
+	else
+		p->directs[p->n_directs++] = (struct direct){
+			.network = r->network, .from = r->from, .to = r->prefix.addr, .remote = i };
+}
+
 static void build_remotes(struct policy *p, const struct config *config,
 			  const struct policy_bindings *b)
 {
@@ -164,8 +199,11 @@ static void build_remotes(struct policy *p, const struct config *config,
 		r->network = from->network;
 		r->nexthop = b->remote_nexthops[i];
 		memcpy(r->mac, from->mac, ETH_ADDR_LEN);
-		prefix_table_add(p->routes, r->network, &r->prefix, REF(REF_REMOTE, i));
+		r->from = from->from;
+		r->receive_only = from->receive_only;
+		add_remote(p, i);
 	}
+	qsort(p->directs, p->n_directs, sizeof(p->directs[0]), compare_direct);
 }
 
 /* A hoverboard asks no other one, and takes no other one's word: nothing goes round in circles. */
@@ -254,6 +292,8 @@ void policy_free(struct policy *p)
 		return;
 	prefix_table_free(p->subnet_of);
 	prefix_table_free(p->routes);
+	prefix_table_free(p->permits);
+	free(p->directs);
 	free(p->samples);
 	free(p->set_slots);
 	free(p->boards);
@@ -273,6 +313,15 @@ const struct network *policy_find_vni(const struct policy *p, uint32_t vni)
 		bsearch(&want, p->by_vni, p->n_networks, sizeof(want), compare_vni);
 
 	return found ? &p->networks[found->network] : NULL;
+}
+
+uint32_t policy_find_direct(const struct policy *p, uint32_t network, const struct ip_addr *from,
+			    const struct ip_addr *to)
+{
+	const struct direct want = { .network = network, .from = *from, .to = *to }, *found;
+
+	found = bsearch(&want, p->directs, p->n_directs, sizeof(want), compare_direct);
+	return found ? REF(REF_REMOTE, found->remote) : 0;
 }
 
 const struct vport *policy_find_slot(const struct policy *p, uint32_t slot)
@@ -316,8 +365,11 @@ static void remote_text(const struct remote *r, char *buf, size_t len)
 {
 	char prefix[IP_ADDR_STRLEN + 4];
 
-	snprintf(buf, len, "remote %s via %s",
-		 ip_prefix_format(&r->prefix, prefix, sizeof(prefix)), ip_text(&r->host).s);
+	int n = snprintf(buf, len, "%s %s via %s", r->receive_only ? "permit for" : "remote",
+			 ip_prefix_format(&r->prefix, prefix, sizeof(prefix)), ip_text(&r->host).s);
+
+	if (!ip_addr_is_zero(&r->from))
+		snprintf(buf + n, len - n, " for %s", ip_text(&r->from).s);
 }
 
 static void route_text(const struct policy *p, const struct route_to *r, char *buf, size_t len)
@@ -333,7 +385,7 @@ static void route_text(const struct policy *p, const struct route_to *r, char *b
 
 const char *policy_rule_text(const struct policy *p, uint32_t rule)
 {
-	static _Thread_local char text[2 * IP_ADDR_STRLEN + NAME_SIZE + 32];
+	static _Thread_local char text[3 * IP_ADDR_STRLEN + NAME_SIZE + 32];
 	uint32_t i = REF_INDEX(rule);
 
 	text[0] = '\0';

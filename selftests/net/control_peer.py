@@ -194,10 +194,8 @@ def objects():
         v['network'] = 't.' + v['network']
         out['vport/t.' + v.pop('name')] = v
     for r in c['remotes'] or []:
-        address = r['prefix'].split('/')[0]
-        r.update(network='t.' + r['network'], address=address)
-        del r['prefix']
-        out[f'offload/{r["network"]}/{address}'] = r
+        r['network'] = 't.' + r['network']
+        out[f'route/{r["network"]}/{r["prefix"]}'] = r
     json.dump({'revision': int(time.time() * 1000), 'objects': out}, sys.stdout, indent=1)
 
 

@@ -89,6 +89,18 @@ static void test_taken_twice(void **state)
 			VPORT("a", "red", "d", "02:00:00:00:00:01", "[10.0.0.1]")},
 		 "t:11: vports[0].addresses: 10.0.0.1 is held in network \"red\" by "
 		 "networks[0].subnets[0].gateway, line 8"},
+		{{.remotes = "remotes:\n- {network: red, prefix: 10.5.0.0/16, from: 10.0.0.11, host: 192.0.2.2}\n"},
+		 "t:18: remotes[0].prefix: must be a single address with from"},
+		{{.remotes = "remotes:\n- {network: red, prefix: 10.5.0.0/16, receive_only: true, host: 192.0.2.2}\n"},
+		 "t:18: remotes[0].prefix: must be a single address with receive_only"},
+		{{.remotes = "remotes:\n- {network: red, prefix: 10.5.0.1, receive_only: true, from: 10.0.0.11, "
+			     "host: 192.0.2.2}\n"},
+		 "t:18: remotes[0]: from and receive_only exclude each other"},
+		{{.remotes = "remotes:\n- {network: red, prefix: 10.5.0.1, from: 10.0.0.11, host: 192.0.2.2}\n"
+			     "- {network: red, prefix: 10.5.0.1, from: 10.0.0.12, host: 192.0.2.2}\n"
+			     "- {network: red, prefix: 10.5.0.1, host: 192.0.2.2}\n"
+			     "- {network: red, prefix: 10.5.0.1, from: 10.0.0.11, host: 192.0.2.3}\n"},
+		 "t:21: remotes[3]: the same pair or permit again, as in line 18"},
 		{{.remotes = "remotes:\n- {network: red, prefix: 10.0.0.11, host: 192.0.2.2}\n"},
 		 "t:18: remotes[0].prefix: 10.0.0.11 is held in network \"red\" by "
 		 "vports[0].addresses, line 11"},

@@ -34,9 +34,8 @@ static struct config_route route_of(int network, const char *prefix, unsigned in
 				      .blackhole = to == NETWORK_NONE, .network_to = to };
 }
 
-static void build(struct boards_world *b, enum config_role role)
+static void prepare(struct boards_world *b, enum config_role role)
 {
-	struct policy_bindings bindings = { .network_sets = b->sets, .set_slots = b->slots, .n_sets = 1 };
 	struct world *w = &b->world;
 
 	memset(b, 0, sizeof(*b));
@@ -53,10 +52,23 @@ static void build(struct boards_world *b, enum config_role role)
 	b->sets[BLUE] = SET_NONE;
 	for (uint32_t i = 0; i < BOARD_SLOTS; i++)
 		b->slots[0][i] = FIRST_SLOT_ID + i;
+}
+
+static void compile(struct boards_world *b)
+{
+	struct policy_bindings bindings = { .network_sets = b->sets, .set_slots = b->slots, .n_sets = 1 };
+	struct world *w = &b->world;
+
 	bindings.vport_slots = w->slots;
 	bindings.vport_nexthops = w->nexthops;
 	bindings.remote_nexthops = w->remote_nexthops;
 	assert_int_equal(policy_new(&w->config, &bindings, &b->policy), 0);
+}
+
+static void build(struct boards_world *b, enum config_role role)
+{
+	prepare(b, role);
+	compile(b);
 }
 
 static struct decision decide(const struct boards_world *b, uint32_t scope, const char *outer,
@@ -154,6 +166,44 @@ static void test_host_receives(void **state)
 	policy_free(b.policy);
 }
 
+/* A pair that leaves the hoverboards, and another that comes without them. */
+static void test_pairs(void **state)
+{
+	struct boards_world b;
+	struct config_remote *direct = &b.world.remotes[RED_NARROW];
+	struct config_remote *permit = &b.world.remotes[RED_WIDE];
+	struct decision d;
+
+	(void)state;
+	prepare(&b, ROLE_HOST);
+	direct->prefix = world_prefix("10.0.0.77");
+	direct->from = packet_addr("10.0.0.11");
+	permit->prefix = world_prefix("10.0.0.78");
+	permit->receive_only = true;
+	compile(&b);
+	d = decide(&b, FROM_WEB_1, NULL, "10.0.0.11", "10.0.0.77");
+	assert_int_equal(d.action.nexthop, WORLD_REMOTE_NEXTHOP(RED_NARROW));
+	assert_memory_equal(d.action.dmac, direct->mac, ETH_ADDR_LEN);
+	/* Another source of this host, another destination: by the hoverboards. */
+	d = decide(&b, SCOPE_VPORT | WORLD_SLOT(WEB_2), NULL, "10.0.0.13", "10.0.0.77");
+	assert_in_range(d.action.nexthop, FIRST_SLOT_ID, FIRST_SLOT_ID + BOARD_SLOTS - 1);
+	d = decide(&b, FROM_WEB_1, NULL, "10.0.0.11", "10.0.0.78");
+	assert_in_range(d.action.nexthop, FIRST_SLOT_ID, FIRST_SLOT_ID + BOARD_SLOTS - 1);
+	/* The permit lets its source in from its host, and by a hoverboard as before; a direct route lets nobody in. */
+	d = decide(&b, ACROSS_RED, "192.0.2.3", "10.0.0.78", "10.0.0.11");
+	assert_int_equal(d.action.nexthop, WORLD_LOCAL_NEXTHOP(WEB_1));
+	d = decide(&b, ACROSS_RED, "192.0.2.8", "10.0.0.78", "10.0.0.11");
+	assert_int_equal(d.action.nexthop, WORLD_LOCAL_NEXTHOP(WEB_1));
+	expect_drop(decide(&b, ACROSS_RED, "192.0.2.4", "10.0.0.78", "10.0.0.11"), REASON_SPOOFED_OUTER);
+	expect_drop(decide(&b, ACROSS_RED, "192.0.2.4", "10.0.0.77", "10.0.0.11"), REASON_SPOOFED_OUTER);
+	/* Nor does a permit for an address of this host. */
+	policy_free(b.policy);
+	permit->prefix = world_prefix("10.0.0.13");
+	compile(&b);
+	expect_drop(decide(&b, ACROSS_RED, "192.0.2.3", "10.0.0.13", "10.0.0.11"), REASON_SPOOFED_OUTER);
+	policy_free(b.policy);
+}
+
 static void expect_endpoint(struct decision d, uint32_t vni)
 {
 	assert_int_equal(d.action.verdict, ACTION_ENDPOINT);
@@ -190,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_host_sends),
 		cmocka_unit_test(test_pairs_are_spread),
 		cmocka_unit_test(test_host_receives),
+		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_hoverboard),
 	};
 

@@ -22,8 +22,11 @@
 	       "\"addresses\":[\"" addr "\"]")
 #define VPORT VPORT_OF("acme.web-1", "\"device\":\"tap1\",", "02:00:00:00:00:01", "10.0.0.2")
 #define UNBOUND VPORT_OF("acme.web-2", "", "02:00:00:00:00:02", "10.0.0.3")
-#define OFFLOAD OBJECT("offload/acme.web/10.0.0.9", "\"network\":\"acme.web\",\"address\":\"10.0.0.9\"," \
-		       "\"mac\":\"02:00:00:00:00:09\",\"host\":\"192.0.2.2\"")
+#define DIRECT OBJECT("direct/acme.web/10.0.0.2/10.0.0.9",					\
+		      "\"network\":\"acme.web\",\"src\":\"10.0.0.2\",\"dst\":\"10.0.0.9\","	\
+		      "\"mac\":\"02:00:00:00:00:09\",\"host\":\"192.0.2.2\"")
+#define PERMIT OBJECT("permit/acme.web/10.0.0.9",						\
+		      "\"network\":\"acme.web\",\"address\":\"10.0.0.9\",\"host\":\"192.0.2.2\"")
 
 struct world {
 	struct object *objects[8];
@@ -78,7 +81,8 @@ static void test_whole(void **state)
 	(void)state;
 	add(&w, SELF);
 	add(&w, NET);
-	add(&w, OFFLOAD);
+	add(&w, DIRECT);
+	add(&w, PERMIT);
 	add(&w, VPORT);
 	for (int i = 0; i < 3; i++) {		/* trees are as before after each reading */
 		if (build(&w))
@@ -91,8 +95,16 @@ static void test_whole(void **state)
 		expect_int("vports", w.config->n_vports, 1);
 		expect_text("vport", w.config->vports[0].name, "acme.web-1");
 		expect_text("device", w.config->vports[0].device, "tap1");
-		expect_int("remotes", w.config->n_remotes, 1);
-		expect_int("remote", w.config->remotes[0].prefix.len, 128);
+		expect_int("remotes", w.config->n_remotes, 2);
+		for (int k = 0; k < 2; k++) {
+			const struct config_remote *r = &w.config->remotes[k];
+
+			expect_int("remote", r->prefix.len, 128);
+			expect_int("permit, or of a pair", r->receive_only,
+				   ip_addr_is_zero(&r->from));
+		}
+		expect_int("one permit", w.config->remotes[0].receive_only +
+			   w.config->remotes[1].receive_only, 1);
 	}
 	done(&w);
 }
