@@ -163,14 +163,21 @@ static void add_resolution(const struct underlay_view *v, void *arg)
 	if (v->id != s->id)
 		return;
 	json_addr(s->o, "remote", &v->remote);
+	if (v->way_of)
+		cJSON_AddNumberToObject(s->o, "way_of", v->way_of);
+	if (v->n_ways)
+		cJSON_AddNumberToObject(s->o, "ways", v->n_ways);
 	cJSON_AddStringToObject(s->o, "state", underlay_state_name(v->state));
 	cJSON_AddNumberToObject(s->o, "changes", v->changes);
+	if (*v->why)
+		cJSON_AddStringToObject(s->o, "why", v->why);
 	if (v->state == UNDERLAY_NO_ROUTE)
 		return;
-	cJSON_AddStringToObject(s->o, "device", v->device);
+	if (*v->device)
+		cJSON_AddStringToObject(s->o, "device", v->device);
 	if (!ip_addr_is_zero(&v->gateway))
 		json_addr(s->o, "gateway", &v->gateway);
-	if (v->state == UNDERLAY_READY)
+	if (v->state == UNDERLAY_READY && !v->n_ways)
 		json_mac(s->o, "mac", v->mac);
 	cJSON_AddNumberToObject(s->o, "underlay_mtu", v->mtu);
 }
@@ -181,6 +188,7 @@ static const char *nexthop_kind_name(unsigned int kind)
 		[NEXTHOP_DOWN] = "down",
 		[NEXTHOP_LOCAL] = "local",
 		[NEXTHOP_TUNNEL] = "tunnel",
+		[NEXTHOP_SPREAD] = "spread",
 	};
 
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
@@ -206,7 +214,7 @@ cJSON *json_nexthop(const struct agent *a, uint32_t id)
 	if (body->kind == NEXTHOP_TUNNEL) {
 		cJSON_AddStringToObject(o, "tunnel", tunnel_name(body->tunnel));
 		cJSON_AddNumberToObject(o, "header_len", body->header_len);
-	} else {
+	} else if (body->kind == NEXTHOP_LOCAL) {
 		cJSON_AddStringToObject(o, "port", port_name(a, body->port) ?: "unknown");
 		cJSON_AddNumberToObject(o, "slot", body->port);
 	}

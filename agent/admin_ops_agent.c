@@ -99,7 +99,8 @@ static void count_nexthop(const struct underlay_view *view, void *arg)
 {
 	unsigned int *n = arg;
 
-	n[view->state]++;
+	if (!view->way_of)
+		n[view->state]++;
 }
 
 static void status_nexthops(cJSON *o, struct agent *a)

@@ -26,8 +26,25 @@ static bool is_tunnel(const struct nexthops *n, uint32_t id)
 	return !ip_addr_equal(&n->map[id].remote, &no_remote);
 }
 
+/* The ids in a table of ways; each may come several times. */
+static void each_way(struct nexthops *n, uint32_t id, void (*fn)(struct nexthops *n, uint32_t way))
+{
+	const struct nexthop_body *body = nexthops_body(n, id);
+	unsigned int i;
+
+	for (i = 0; body->kind == NEXTHOP_SPREAD && i < NEXTHOP_WAYS; i++)
+		if (body->way[i] && body->way[i] < n->ids.n)
+			fn(n, body->way[i]);
+}
+
+static void adopt_way(struct nexthops *n, uint32_t id)
+{
+	ids_adopt(&n->ids, id);
+}
+
 static void adopt(struct nexthops *n, uint32_t id)
 {
+	each_way(n, id, adopt_way);
 	if (!is_tunnel(n, id) && nexthops_body(n, id)->kind != NEXTHOP_LOCAL)
 		return;
 	ids_adopt(&n->ids, id);
@@ -81,6 +98,22 @@ uint32_t nexthops_claim_tunnel(struct nexthops *n, const struct ip_addr *remote)
 	return claim_new(n);
 }
 
+uint32_t nexthops_claim_way(struct nexthops *n, uint32_t of)
+{
+	const struct nexthop_body *body = nexthops_body(n, of);
+	unsigned int i;
+
+	for (i = 0; body->kind == NEXTHOP_SPREAD && i < NEXTHOP_WAYS; i++) {
+		uint32_t id = body->way[i];
+
+		if (id && ids_taken(&n->ids, id) && !n->claimed[id]) {
+			n->claimed[id] = true;
+			return id;
+		}
+	}
+	return claim_new(n);
+}
+
 uint32_t nexthops_find_local(const struct nexthops *n, uint32_t port)
 {
 	uint32_t id;
@@ -115,13 +148,26 @@ void nexthops_release(struct nexthops *n, uint32_t id)
 	ids_release(&n->ids, id, clock_now_ns());
 }
 
+#define CLAIMED_BY_TABLE 2
+
+static void keep_way(struct nexthops *n, uint32_t id)
+{
+	if (!n->claimed[id])
+		n->claimed[id] = CLAIMED_BY_TABLE;
+}
+
 void nexthops_sweep(struct nexthops *n)
 {
 	uint32_t id;
 
 	for (id = 1; id < n->ids.n; id++)
+		if (n->claimed[id])
+			each_way(n, id, keep_way);
+	for (id = 1; id < n->ids.n; id++)
 		if (ids_taken(&n->ids, id) && !n->claimed[id])
 			nexthops_release(n, id);
+		else if (n->claimed[id] == CLAIMED_BY_TABLE)
+			n->claimed[id] = false;		/* for this sweep only */
 }
 
 static bool in_force(const struct nexthops *n, uint32_t id, const struct nexthop_body *body,

@@ -2,9 +2,10 @@
 /*
  * nexthops.h - who has which next hop id, and writing next hops safely
  *
- * Remote hosts and local vports share one space of ids. The pinned map itself
- * remembers the owners (struct nexthop.remote, or the port of a local body), so
- * a restarted agent finds every id where its flows expect it.
+ * Remote hosts, their ways of equal cost, and local vports share one space of ids. The
+ * pinned map itself remembers the owners (struct nexthop.remote, the table of a host
+ * with several ways, or the port of a local body), so a restarted agent finds every id
+ * where its flows expect it.
  *
  * A next hop holds two bodies and a write fills the idle one; before a second
  * write to the same id, every program run that may still read the body about to be
@@ -38,11 +39,13 @@ void nexthops_done(struct nexthops *n);
 
 /* The id of a remote host or of a local vport, an old one if there is one. 0: none is free. */
 uint32_t nexthops_claim_tunnel(struct nexthops *n, const struct ip_addr *remote);
+/* One more way of the remote host whose id is @of: one that its table named before, or a new one. */
+uint32_t nexthops_claim_way(struct nexthops *n, uint32_t of);
 uint32_t nexthops_claim_local(struct nexthops *n, uint32_t port);
 uint32_t nexthops_find_local(const struct nexthops *n, uint32_t port);	/* without claiming; 0: none */
 /* Takes packets for @id down and lets the id rest. */
 void nexthops_release(struct nexthops *n, uint32_t id);
-/* Releases what nobody claimed: the leftovers of an earlier agent. */
+/* Releases what nobody claimed and no table in force names: the leftovers of an earlier agent. */
 void nexthops_sweep(struct nexthops *n);
 
 const struct nexthop_body *nexthops_body(const struct nexthops *n, uint32_t id);

@@ -74,20 +74,6 @@ static const struct path_uplink *uplink_behind(const struct paths *p, const stru
 	return NULL;
 }
 
-/* The kernel refuses to route from an address it does not have; Mirach can, and says so. */
-static int find_route(struct paths *p, const struct ip_addr *remote, struct nl_route *ret,
-		      char why[PATH_WHY_LEN])
-{
-	const struct ip_addr *local = path_local(p, remote);
-	char text[IP_ADDR_STRLEN];
-
-	if (p->has_local[local - p->local])
-		return nl_route_get(p->nl, remote, local, ret);
-	snprintf(why, PATH_WHY_LEN, "this host does not have its underlay address %s",
-		 ip_addr_format(local, text, sizeof(text)));
-	return nl_route_get(p->nl, remote, NULL, ret);
-}
-
 static int find_device(struct paths *p, int ifindex, struct nl_link *ret)
 {
 	unsigned int i;
@@ -100,43 +86,85 @@ static int find_device(struct paths *p, int ifindex, struct nl_link *ret)
 	return nl_link_by_index(p->nl, ifindex, ret);
 }
 
-static bool no_way(char why[PATH_WHY_LEN], const char *text)
+static void say(struct path_ways *ret, const char *text)
 {
-	snprintf(why, PATH_WHY_LEN, "%s", text);
-	return false;
+	snprintf(ret->why, sizeof(ret->why), "%s", text);
 }
 
-static bool find_path(struct paths *p, const struct ip_addr *remote, struct resolver_path *ret,
-		      char device_name[IF_NAMESIZE], char why[PATH_WHY_LEN])
+/* One next hop of the route, if it leaves by an uplink. @mtu: the route's, 0 = the device's. */
+static void add_way(struct paths *p, const struct ip_addr *remote, const struct nl_way *way,
+		    uint32_t mtu, struct path_ways *ret)
 {
+	struct path_way *w = &ret->way[ret->n];
 	const struct path_uplink *uplink;
-	struct nl_route route;
 	struct nl_link device;
+	int err = find_device(p, way->ifindex, &device);
+
+	if (err) {
+		say(ret, log_fmt("its route's device: %s", strerror(-err)));
+		return;
+	}
+	uplink = uplink_behind(p, &device);
+	if (!uplink) {
+		say(ret, log_fmt("its route leaves by %s, which is no uplink", device.name));
+		return;
+	}
+	*w = (struct path_way){
+		.path = {
+			.ifindex = device.ifindex,
+			.uplink = uplink->slot,
+			.mtu = mtu && mtu < device.mtu ? mtu : device.mtu,
+			.hop = ip_addr_is_zero(&way->gateway) ? *remote : way->gateway,
+		},
+		.weight = way->weight,
+	};
+	memcpy(w->path.smac, device.mac, ETH_ADDR_LEN);
+	memcpy(w->device, device.name, IF_NAMESIZE);
+	ret->n++;
+}
+
+/* The kernel refuses to route from an address it does not have; Mirach can, and says so. */
+static const struct ip_addr *route_source(const struct paths *p, const struct ip_addr *local,
+					  struct path_ways *ret)
+{
+	char text[IP_ADDR_STRLEN];
+
+	if (p->has_local[local - p->local])
+		return local;
+	say(ret, log_fmt("this host does not have its underlay address %s",
+			 ip_addr_format(local, text, sizeof(text))));
+	return NULL;
+}
+
+void path_find(struct paths *p, const struct ip_addr *remote, struct path_ways *ret)
+{
+	const struct ip_addr *local = path_local(p, remote), *from;
+	struct nl_way ways[NL_WAYS_MAX];
+	struct nl_route route;
+	unsigned int i, n = 0;
 	int err;
 
-	if (ip_addr_is_zero(path_local(p, remote)))
-		return no_way(why, "host.underlay has no address of this family");
-	err = find_route(p, remote, &route, why);
-	if (err)
-		return no_way(why, log_fmt("no route: %s", strerror(-err)));
-	if (route.local)
-		return no_way(why, "it is this host's own address");
-	err = find_device(p, route.ifindex, &device);
-	if (err)
-		return no_way(why, log_fmt("its route's device: %s", strerror(-err)));
-	memcpy(device_name, device.name, IF_NAMESIZE);
-	uplink = uplink_behind(p, &device);
-	if (!uplink)
-		return no_way(why, log_fmt("its route leaves by %s, which is no uplink",
-					   device.name));
-	*ret = (struct resolver_path){
-		.ifindex = device.ifindex,
-		.uplink = uplink->slot,
-		.mtu = route.mtu && route.mtu < device.mtu ? route.mtu : device.mtu,
-		.hop = ip_addr_is_zero(&route.gateway) ? *remote : route.gateway,
-	};
-	memcpy(ret->smac, device.mac, ETH_ADDR_LEN);
-	return true;
+	*ret = (struct path_ways){};
+	if (ip_addr_is_zero(local)) {
+		say(ret, "host.underlay has no address of this family");
+		return;
+	}
+	from = route_source(p, local, ret);
+	err = nl_route_get(p->nl, remote, from, &route);
+	if (err) {
+		say(ret, log_fmt("no route: %s", strerror(-err)));
+		return;
+	}
+	if (route.local) {
+		say(ret, "it is this host's own address");
+		return;
+	}
+	if (nl_route_ways(p->nl, remote, from, ways, &n) || !n) {
+		ways[0] = (struct nl_way){ route.ifindex, route.gateway, 1 };
+		n = 1;
+	}
+	for (i = 0; i < n; i++)
+		add_way(p, remote, &ways[i], route.mtu, ret);
 }
 
 static enum resolver_neighbour neighbour_word(const struct nl_neigh *neigh)
@@ -154,16 +182,15 @@ static enum resolver_neighbour neighbour_word(const struct nl_neigh *neigh)
 	return neigh->state & NUD_STALE ? NEIGHBOUR_OLD : NEIGHBOUR_NONE;
 }
 
-void path_find(struct paths *p, const struct ip_addr *remote, struct resolver_facts *ret,
-	       char ret_device[IF_NAMESIZE], char ret_why[PATH_WHY_LEN])
+void path_neighbour(struct paths *p, const struct resolver_path *path, struct resolver_facts *ret)
 {
 	struct nl_neigh neigh;
 
-	*ret = (struct resolver_facts){ .neighbour = NEIGHBOUR_NONE };
-	ret_device[0] = '\0';
-	ret_why[0] = '\0';
-	ret->routed = find_path(p, remote, &ret->path, ret_device, ret_why);
-	if (!ret->routed || nl_neigh_get(p->nl, ret->path.ifindex, &ret->path.hop, &neigh))
+	*ret = (struct resolver_facts){ .neighbour = NEIGHBOUR_NONE, .routed = path };
+	if (!path)
+		return;
+	ret->path = *path;
+	if (nl_neigh_get(p->nl, path->ifindex, &path->hop, &neigh))
 		return;
 	ret->neighbour = neighbour_word(&neigh);
 	memcpy(ret->mac, neigh.mac, ETH_ADDR_LEN);

@@ -3,6 +3,7 @@
  * path.h - what the kernel says of the way to a remote host
  *
  *	remote ─route─► device (► uplink), gateway ─neighbour─► MAC
+ *	              ╰► of every next hop, if the route has several of equal cost
  *
  * Questions only, asked afresh each time; nothing is remembered but what all
  * answers have in common, which path_look() reads once for a round of them.
@@ -43,9 +44,21 @@ const struct ip_addr *path_local(const struct paths *p, const struct ip_addr *re
 /* Whether the device is an uplink, by its number or by its configured name. */
 bool path_is_uplink(const struct paths *p, int ifindex, const char *name);
 
-/*
- * Finds out all about @remote. @ret_device: the device the route leaves by, if
- * there is a route; @ret_why: what is wrong with the way, or "".
- */
-void path_find(struct paths *p, const struct ip_addr *remote, struct resolver_facts *ret,
-	       char ret_device[IF_NAMESIZE], char ret_why[PATH_WHY_LEN]);
+#define PATH_WAYS_MAX NL_WAYS_MAX
+
+struct path_way {
+	struct resolver_path path;
+	uint32_t weight;		/* among the ways of equal cost */
+	char device[IF_NAMESIZE];	/* the route leaves by it */
+};
+
+struct path_ways {
+	struct path_way way[PATH_WAYS_MAX];
+	unsigned int n;			/* 0: there is no way */
+	char why[PATH_WHY_LEN];		/* what is wrong, or "" */
+};
+
+/* Finds the ways to @remote. */
+void path_find(struct paths *p, const struct ip_addr *remote, struct path_ways *ret);
+/* What the kernel knows of the next hop of @path; NULL: there is no way. */
+void path_neighbour(struct paths *p, const struct resolver_path *path, struct resolver_facts *ret);

@@ -47,6 +47,8 @@ bool underlay_settled(const struct underlay *u);
 
 struct underlay_view {
 	uint32_t id;
+	uint32_t way_of;		/* a way of several: id of the remote host's next hop, else 0 */
+	unsigned int n_ways;		/* host with several ways: how many the route names, else 0 */
 	struct ip_addr remote;
 	enum underlay_state state;
 	char device[16];
@@ -56,5 +58,5 @@ struct underlay_view {
 	uint64_t changes;		/* times the next hop was rewritten */
 	const char *why;		/* what is wrong or awaited, one sentence; "" = nothing */
 };
-/* Calls @fn for every remote host, in order of id. */
+/* Calls @fn for every remote host, in order of id; for the ways of one that has several after it. */
 void underlay_each(struct underlay *u, void (*fn)(const struct underlay_view *v, void *arg), void *arg);

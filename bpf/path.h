@@ -39,18 +39,28 @@ static __always_inline int path_parse(struct pkt *pkt)
 	return pkt->frame.end <= pkt->len ? CONTINUE : DROP(IP_HEADER);
 }
 
-/* Out through the action's next hop. The body in force is read once. */
+/* The body in force, read once. */
+static __always_inline struct nexthop_body *nexthop_find(__u32 id)
+{
+	struct nexthop *nexthop = bpf_map_lookup_elem(&nexthops, &id);
+
+	return nexthop ? &nexthop->body[nexthop->active & 1] : 0;
+}
+
+/* Out through the action's next hop. */
 static __always_inline int path_nexthop(struct pkt *pkt, const struct action *action)
 {
-	__u32 id = action->nexthop;
-	struct nexthop *nexthop = bpf_map_lookup_elem(&nexthops, &id);
-	struct nexthop_body *nh;
+	struct nexthop_body *nh = nexthop_find(action->nexthop);
 	struct eth_header *eth = pkt->data;
 	int verdict;
 
-	if (!nexthop)
+	if (!nh)
 		return DROP(BAD_ACTION);
-	nh = &nexthop->body[nexthop->active & 1];
+	if (nh->kind == NEXTHOP_SPREAD) {
+		nh = nexthop_find(nexthop_way(nh, pkt->digest));
+		if (!nh)
+			return DROP(BAD_ACTION);
+	}
 	if (nh->kind == NEXTHOP_DOWN)
 		return DROP(NEXTHOP_DOWN);
 	if (hook_wire_len(pkt) > nh->mtu)

@@ -286,24 +286,88 @@ static int read_route(struct nlmsghdr *msg, void *arg)
 	return read_gateway(a, head->rtm_family, &ret->gateway);
 }
 
-int nl_route_get(struct nl *nl, const struct ip_addr *dst, const struct ip_addr *src,
-		 struct nl_route *ret)
+static int route_ask(struct nl *nl, const struct ip_addr *dst, const struct ip_addr *src,
+		     unsigned int flags, answer_fn answer, void *ret)
 {
 	int bits = ip_addr_is_v4(dst) ? 32 : 128;
 	struct rtmsg head = { .rtm_family = family_of(dst), .rtm_dst_len = bits,
-			      .rtm_src_len = src ? bits : 0 };
+			      .rtm_src_len = src ? bits : 0, .rtm_flags = flags };
 	struct nl_msg *msg = message(RTM_GETROUTE, 0, &head, sizeof(head));
-	struct nl_route route;
-	int err, fail = 0;
+	int fail = 0;
 
 	if (msg)
 		fail = put_addr(msg, RTA_DST, dst);
 	if (msg && !fail && src)
 		fail = put_addr(msg, RTA_SRC, src);
-	err = ask(nl, msg, fail, read_route, &route);
+	return ask(nl, msg, fail, answer, ret);
+}
+
+int nl_route_get(struct nl *nl, const struct ip_addr *dst, const struct ip_addr *src,
+		 struct nl_route *ret)
+{
+	struct nl_route route;
+	int err = route_ask(nl, dst, src, 0, read_route, &route);
+
 	if (!err)
 		*ret = route;
 	return err;
+}
+
+struct ways {
+	struct nl_way way[NL_WAYS_MAX];
+	unsigned int n;
+};
+
+static int read_way(struct rtnexthop *nh, int family, struct ways *ret)
+{
+	struct nlattr *a[RTA_MAX + 1];
+	struct nl_way *way = &ret->way[ret->n];
+	int err;
+
+	if (nh->rtnh_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN))
+		return 0;
+	if (nla_parse(a, RTA_MAX, (struct nlattr *)RTNH_DATA(nh), nh->rtnh_len - (int)sizeof(*nh), NULL))
+		return -EBADMSG;
+	*way = (struct nl_way){ .ifindex = nh->rtnh_ifindex, .weight = nh->rtnh_hops + 1u };
+	err = read_gateway(a, family, &way->gateway);
+	ret->n += !err;
+	return err;
+}
+
+static int read_ways(struct nlmsghdr *msg, void *arg)
+{
+	const struct rtmsg *head = nlmsg_data(msg);
+	struct nlattr *a[RTA_MAX + 1];
+	struct ways *ret = arg;
+	struct rtnexthop *nh;
+	int left, err = 0;
+
+	if (msg->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(msg, sizeof(*head), a, RTA_MAX, NULL))
+		return -EBADMSG;
+	if (!a[RTA_MULTIPATH])
+		return 0;
+	nh = nla_data(a[RTA_MULTIPATH]);
+	left = nla_len(a[RTA_MULTIPATH]);
+	while (!err && ret->n < NL_WAYS_MAX && left >= (int)sizeof(*nh) &&
+	       nh->rtnh_len >= sizeof(*nh) && nh->rtnh_len <= left) {
+		err = read_way(nh, head->rtm_family, ret);
+		left -= RTNH_ALIGN(nh->rtnh_len);
+		nh = RTNH_NEXT(nh);
+	}
+	return err;
+}
+
+int nl_route_ways(struct nl *nl, const struct ip_addr *dst, const struct ip_addr *src,
+		  struct nl_way *ret, unsigned int *ret_n)
+{
+	struct ways ways = {};
+	int err = route_ask(nl, dst, src, RTM_F_FIB_MATCH, read_ways, &ways);
+
+	if (err)
+		return err;
+	memcpy(ret, ways.way, sizeof(ways.way));
+	*ret_n = ways.n;
+	return 0;
 }
 
 /* Neighbours. */

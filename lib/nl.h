@@ -63,6 +63,21 @@ struct nl_route {
 int nl_route_get(struct nl *nl, const struct ip_addr *dst, const struct ip_addr *src,
 		 struct nl_route *ret);
 
+#define NL_WAYS_MAX 8u
+
+struct nl_way {
+	int ifindex;
+	struct ip_addr gateway;		/* all zero: on link */
+	uint32_t weight;		/* 1..256 */
+};
+/*
+ * The next hops of equal cost of the route to @dst that the kernel would take, but for those it
+ * knows to be dead; @ret has room for NL_WAYS_MAX, further ones are left out. A route with
+ * a single next hop has none. Errors as nl_route_get().
+ */
+int nl_route_ways(struct nl *nl, const struct ip_addr *dst, const struct ip_addr *src,
+		  struct nl_way *ret, unsigned int *ret_n);
+
 struct nl_neigh {
 	uint16_t state;			/* NUD_* of linux/neighbour.h */
 	uint8_t mac[ETH_ADDR_LEN];	/* zero while unknown */

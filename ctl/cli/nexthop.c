@@ -21,7 +21,8 @@ static void print_list(const cJSON *o)
 	const cJSON *n;
 
 	cJSON_ArrayForEach(n, view_item(o, "nexthops"))
-		table_row(t, view_count(n, "id"), view_text(n, "kind"),
+		table_row(t, view_count(n, "id"),
+			  view_item(n, "way_of") ? "way" : view_text(n, "kind"),
 			  text_or_dash(n, "remote") ?: text_or_dash(n, "port"),
 			  text_or_dash(n, "state"), text_or_dash(n, "tunnel"),
 			  text_or_dash(n, "device"), text_or_dash(n, "gateway"),

@@ -13,7 +13,7 @@
 
 #include <mirach/types.h>
 
-#define MIRACH_ABI_SEQ 3u
+#define MIRACH_ABI_SEQ 4u
 
 #define FLOW_SECRET_WORDS 16
 
