@@ -14,6 +14,7 @@
 . "${0%/*}/lib.sh"
 
 UNDERLAY_MTU=1500
+SAMPLES='[{network: red, protocol: udp, port: 9, rate: 1000000000}]'	# flows by port, for UDP
 hosts a b
 network red 100
 instance red-1 a red 11
@@ -87,6 +88,20 @@ first_packets() { # HOOK
 	done
 }
 first_packets tcx
+
+# Each of them takes three of the hub's 4096 buffers for a moment, if it takes chains.
+ok "3000 datagrams of 8900 bytes, each a flow of its own" on red-1 "$PYTHON" -c '
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in range(10000, 13000):
+    try:
+        s.sendto(bytes(8900), (sys.argv[1], port))
+    except ConnectionRefusedError:
+        pass
+    time.sleep(0.0005)' "$(ip4 red-3)"
+ok "flows are flushed on both hosts" flush
+ok "the hub has its buffers back" whole red-1 "$(ip4 red-3)" "$((hub_takes < 9000 ? 3498 : 9000))"
+
 HOOK=xdp UPLINK_MORE=', hook: xdp'
 configure
 ok "XDP everywhere: reloads" eval 'reload a && reload b'
