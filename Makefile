@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 CLANG ?= $(firstword $(foreach v,-19 -18 -17 -16,$(shell command -v clang$(v))) clang)
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
-PKGS := libbpf libxdp libnl-3.0 libnl-route-3.0 libcjson yaml-0.1 libevent_core libevent_extra libevent_openssl libevent_pthreads openssl sqlite3 liburcu-mb libcap-ng libsystemd libxxhash
+PKGS := libbpf libxdp libnl-3.0 libnl-route-3.0 libcjson yaml-0.1 libevent_core libevent_extra libevent_openssl libevent_pthreads libcurl openssl sqlite3 liburcu-mb libcap-ng libsystemd libxxhash
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes
 C_FLAGS := -std=gnu11 -D_GNU_SOURCE -pthread $(WARN) -Iinclude -I. -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
@@ -22,7 +22,7 @@ AGENT := $(filter-out %/main.o,$(call objs,agent/*.c agent/*/*.c))
 PURE := $(filter $(BUILD)/agent/config%.o $(BUILD)/agent/template.o,$(AGENT))	# what mirachctl shares with the agent
 CLI := $(filter-out %/main.o,$(call objs,ctl/cli/*.c))
 CONTROLLER := $(filter-out %/main.o,$(call objs,ctl/controller/*.c))
-SHARED := $(call objs,agent/config*.c agent/template.c)# pure parts of the agent that mirachctl uses, too
+SHARED := $(call objs,agent/config*.c agent/template.c ctl/controller/model_kinds.c ctl/controller/auth.c)# pure parts of agent and controller that mirachctl uses, too
 BPF := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/mirach_%.bpf.o,$(wildcard bpf/*.bpf.c))
 SKELS := $(BPF:$(BUILD)/bpf/%.bpf.o=$(BUILD)/gen/%.skel.h)
 UNIT := $(basename $(call objs,selftests/unit/test_*.c))
@@ -32,7 +32,7 @@ all: $(BPF) $(BUILD)/mirachd $(BUILD)/mirachctl $(BUILD)/mirach-controller
 deps:
 	@scripts/deps
 check: deps			# pure code: no root, no namespaces
-	@selftests/run unit fuzz lint
+	@selftests/run unit api fuzz lint
 check-bpf: deps			# the real objects in the kernel, and in other kernels
 	@selftests/run bpf verifier
 check-net: deps			# hosts as network namespaces

@@ -19,8 +19,10 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,			/* the agent refused, or doctor found what would be */
 	CLI_USAGE = 2,
-	CLI_UNREACHABLE = 3,		/* no agent, or no permission */
+	CLI_UNREACHABLE = 3,		/* no agent or controller, or no permission */
 	CLI_NOT_FOUND = 4,		/* what was named does not exist */
+	CLI_DIFFERENT = 5,		/* diff: something would change */
+	CLI_BEHIND = 6,			/* done, but hosts have not acknowledged in time */
 };
 
 struct cli {
@@ -49,6 +51,9 @@ extern const struct command trace_commands[];
 extern const struct command doctor_commands[];
 extern const struct command reasons_commands[];
 extern const struct command encode_commands[];
+extern const struct command declare_commands[];	/* apply, delete, diff */
+extern const struct command object_commands[];	/* get, describe, export, wait, watch */
+extern const struct command token_commands[];
 extern const struct command ca_commands[];
 
 /* Asks the agent; takes over @args. Prints what went wrong. On CLI_OK the caller deletes @ret. */

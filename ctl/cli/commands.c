@@ -23,6 +23,7 @@ const struct opt commands_common[] = {
 static const struct command *const tables[] = {
 	agent_commands, vport_commands,	 flow_commands,	   nexthop_commands, drops_commands,
 	trace_commands, doctor_commands, reasons_commands, encode_commands,
+	declare_commands, object_commands, token_commands,
 	ca_commands,
 };
 
@@ -101,13 +102,13 @@ void commands_print(FILE *out)
 	const struct command *c;
 
 	fputs("Usage: mirachctl [--socket PATH] [--json] COMMAND ...\n\n"
-	      "Asks the Mirach agent of this host.\n\n", out);
+	      "Asks the Mirach agent of this host, or the controller (apply, get, ...).\n\n", out);
 	for (unsigned int i = 0; (c = commands_at(i)); i++)
 		print_line(c, out);
 	fputc('\n', out);
 	opts_print(commands_common, out);
-	fputs("\nExit codes: 0 done, 1 refused, 2 wrong usage, 3 agent not reachable, 4 not found.\n",
-	      out);
+	fputs("\nExit codes: 0 done, 1 refused, 2 wrong usage, 3 not reachable, 4 not found,"
+	      " 5 diff: differs, 6 done but not programmed everywhere in time.\n", out);
 }
 
 void command_print(const struct command *c, FILE *out)

@@ -38,6 +38,27 @@ static int find(const struct opts *o, const char *name, size_t len, const struct
 	return -1;
 }
 
+/* Letters mean the same in every command that has the option; 0: none. */
+static char letter_of(const char *name)
+{
+	static const char *const names[] = { "file", "labels", "output" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], name))
+			return name[0];
+	return 0;
+}
+
+static int find_letter(const struct opts *o, char letter, const struct opt **ret_opt)
+{
+	for (unsigned int i = 0; i < spec_len(o->spec); i++)
+		if (letter_of(o->spec[i].name) == letter) {
+			*ret_opt = &o->spec[i];
+			return i;
+		}
+	return -1;
+}
+
 static int unknown(const struct opts *o, const char *name, size_t len, struct error *e)
 {
 	const char *names[OPTS_MAX], *near;
@@ -81,11 +102,31 @@ static bool is_vlans(const char *text)
 
 static int check(const struct opt *opt, const char *value, struct error *e)
 {
-	if (opt->kind == OPT_NUMBER && !is_number(value))
+	if ((opt->kind == OPT_NUMBER || opt->kind == OPT_MAYBE) && !is_number(value))
 		return error_set(e, -EINVAL, "--%s: %s is no number", opt->name, value);
 	if (opt->kind == OPT_VLANS && !is_vlans(value))
 		return error_set(e, -EINVAL, "--%s: must be a VID, or two as OUTER,INNER", opt->name);
 	return 0;
+}
+
+/* Keeps the option at @place with @value, or with the next argument. */
+static int keep(struct opts *o, int place, const struct opt *opt, const char *value, int argc,
+		char **argv, int *i, struct error *e)
+{
+	if (o->values[place])
+		return error_set(e, -EINVAL, "--%s: given twice", opt->name);
+	if (opt->kind == OPT_FLAG && value)
+		return error_set(e, -EINVAL, "--%s: takes no value", opt->name);
+	if (opt->kind == OPT_FLAG || (opt->kind == OPT_MAYBE && !value)) {
+		o->values[place] = "";
+		return 0;
+	}
+	if (!value && ++*i < argc)
+		value = argv[*i];
+	if (!value)
+		return error_set(e, -EINVAL, "--%s: needs %s", opt->name, opt->arg);
+	o->values[place] = value;
+	return check(opt, value, e);
 }
 
 /* Reads the option at argv[*i] and steps over its value. */
@@ -94,27 +135,27 @@ static int parse_option(struct opts *o, int argc, char **argv, int *i, struct er
 	const char *name = argv[*i] + 2, *value = strchr(name, '=');
 	size_t len = value ? (size_t)(value - name) : strlen(name);
 	const struct opt *opt;
-	int place;
+	int place = find(o, name, len, &opt);
 
-	place = find(o, name, len, &opt);
 	if (place < 0)
 		return unknown(o, name, len, e);
-	if (o->values[place])
-		return error_set(e, -EINVAL, "--%s: given twice", opt->name);
-	if (opt->kind == OPT_FLAG) {
-		if (value)
-			return error_set(e, -EINVAL, "--%s: takes no value", opt->name);
-		o->values[place] = "";
-		return 0;
-	}
-	if (value)
-		value++;
-	else if (++*i < argc)
-		value = argv[*i];
-	if (!value)
-		return error_set(e, -EINVAL, "--%s: needs %s", opt->name, opt->arg);
-	o->values[place] = value;
-	return check(opt, value, e);
+	return keep(o, place, opt, value ? value + 1 : NULL, argc, argv, i, e);
+}
+
+static bool is_letter(const char *text)
+{
+	return text[0] == '-' && isalpha((unsigned char)text[1]) && !text[2];
+}
+
+/* "-f FILE". A letter the command does not know is a word, as before there were letters. */
+static int parse_letter(struct opts *o, int argc, char **argv, int *i, bool *ret_known,
+			struct error *e)
+{
+	const struct opt *opt;
+	int place = find_letter(o, argv[*i][1], &opt);
+
+	*ret_known = place >= 0;
+	return place < 0 ? 0 : keep(o, place, opt, NULL, argc, argv, i, e);
 }
 
 int opts_parse(const struct opt *spec, const struct opt *common, int argc, char **argv,
@@ -123,9 +164,14 @@ int opts_parse(const struct opt *spec, const struct opt *common, int argc, char 
 	struct opts o = { .spec = spec, .common = common };
 
 	for (int i = 0; i < argc; i++) {
+		bool known = false;
 		int err = 0;
 
-		if (!strncmp(argv[i], "--", 2) && argv[i][2])
+		if (is_letter(argv[i]))
+			err = parse_letter(&o, argc, argv, &i, &known, e);
+		if (known || err)
+			known = true;
+		else if (!strncmp(argv[i], "--", 2) && argv[i][2])
 			err = parse_option(&o, argc, argv, &i, e);
 		else if (o.n_words < OPTS_WORDS_MAX)
 			o.words[o.n_words++] = argv[i];
@@ -207,7 +253,12 @@ void opts_print(const struct opt *spec, FILE *out)
 	for (; spec && spec->name; spec++) {
 		char left[48];
 
-		snprintf(left, sizeof(left), "--%s %s", spec->name, spec->arg ?: "");
+		if (letter_of(spec->name))
+			snprintf(left, sizeof(left), "-%c, --%s %s", letter_of(spec->name), spec->name,
+				 spec->arg);
+		else
+			snprintf(left, sizeof(left), spec->kind == OPT_MAYBE ? "--%s[=%s]" : "--%s %s",
+				 spec->name, spec->arg ?: "");
 		fprintf(out, "  %-24s %s\n", left, spec->help);
 	}
 }

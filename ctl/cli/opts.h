@@ -8,7 +8,8 @@
  *		{},
  *	};
  *
- * "--name value", "--name=value" and "--flag", anywhere behind the command. The
+ * "--name value", "--name=value" and "--flag", anywhere behind the command; OPT_MAYBE is
+ * a flag or "--name=number"; -f, -l and -o are short for --file, --labels, --output. The
  * same table makes the arguments of the agent's operation and the help. Pure.
  */
 #pragma once
@@ -21,7 +22,7 @@
 
 #include <lib/error.h>
 
-enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_NUMBER, OPT_VLANS };
+enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_NUMBER, OPT_VLANS, OPT_MAYBE };
 
 struct opt {
 	const char *name;		/* without dashes; NULL ends a table */

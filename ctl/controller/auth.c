@@ -54,12 +54,12 @@ int auth_identity(const char *name, struct identity *ret)
 	return 0;
 }
 
-void auth_hash(const char *token, char ret[65])
+void auth_hash(const char *token, char ret[AUTH_HASH_LEN])
 {
 	uint8_t hash[HASH_LEN];
 
 	SHA256((const unsigned char *)token, strlen(token), hash);
-	hex_format(hash, sizeof(hash), 0, ret, 65);
+	hex_format(hash, sizeof(hash), 0, ret, AUTH_HASH_LEN);
 }
 
 static int parse_time(const char *text, time_t *ret)

@@ -37,4 +37,5 @@ int auth_identity(const char *name, struct identity *ret);
 int auth_token(struct auth *a, const char *token, time_t now, struct identity *ret, struct error *e);
 
 /* What the file holds for @token: 64 hexadecimal digits. */
-void auth_hash(const char *token, char ret[65]);
+#define AUTH_HASH_LEN 68
+void auth_hash(const char *token, char ret[AUTH_HASH_LEN]);

@@ -224,7 +224,7 @@ static bool identify(struct http_request *r, const struct http_listener *l)
 	if (e.err == -EACCES)
 		http_problem(r, 403, "Not allowed", e.text, NULL);
 	else
-		refuse_identity(r, "give a client certificate or a bearer token");
+		refuse_identity(r, e.err ? e.text : "give a client certificate or a bearer token");
 	return false;
 }
 

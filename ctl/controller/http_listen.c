@@ -2,9 +2,11 @@
 /*
  * http_listen.c - the web server's listeners, and who is at the other end
  *
- * With TLS a client need not have a certificate, as it may have a token; one it does
- * show must be good: of our authority and within its time, or the handshake fails
- * and says so. Plain HTTP is for the machine itself.
+ * With TLS a client need not have a certificate, as it may have a token. One that is
+ * expired or of a foreign authority does not end the handshake, where an alert would
+ * be lost behind the request that is under way already: every request is answered
+ * with what is wrong instead. Sessions are not resumed, so a certificate is looked at
+ * on every connection. Plain HTTP is for the machine itself.
  */
 #include <ctl/controller/http_parts.h>
 
@@ -23,6 +25,14 @@
 #include <openssl/err.h>
 
 #include <lib/log.h>
+
+/* SSL_get_verify_result() remembers; http_listener_identity() decides. */
+static int verify_later(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	(void)store;
+	return 1;
+}
 
 static struct bufferevent *new_tls(struct event_base *base, void *arg)
 {
@@ -45,6 +55,7 @@ bool http_listener_identity(const struct http_listener *l, struct http_request *
 	SSL *ssl;
 	X509 *cert;
 	char cn[80] = "";
+	long verdict;
 
 	if (l->kind == HTTP_SOCKET)
 		return !auth_identity("operator:socket", &r->who);
@@ -56,7 +67,13 @@ bool http_listener_identity(const struct http_listener *l, struct http_request *
 		return false;
 	X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof(cn));
 	X509_free(cert);
-	if (SSL_get_verify_result(ssl) == X509_V_OK && !auth_identity(cn, &r->who))
+	verdict = SSL_get_verify_result(ssl);
+	if (verdict != X509_V_OK) {
+		error_set(e, -EPERM, "the client certificate is not trusted: %s",
+			  X509_verify_cert_error_string(verdict));
+		return false;
+	}
+	if (!auth_identity(cn, &r->who))
 		return true;
 	error_set(e, -EACCES, "the certificate of \"%s\" is for something else; one of"
 			      " \"tenant:NAME\" or \"operator:NAME\" is wanted", cn);
@@ -91,7 +108,9 @@ static int open_tls(struct http *h, const struct tls_files *f, struct error *e)
 	if (SSL_CTX_check_private_key(h->ssl) != 1)
 		return error_set(e, -EINVAL, "key %s does not belong to certificate %s", f->key,
 				 f->cert);
-	SSL_CTX_set_verify(h->ssl, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify(h->ssl, SSL_VERIFY_PEER, verify_later);
+	SSL_CTX_set_options(h->ssl, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(h->ssl, 0);
 	SSL_CTX_set_client_CA_list(h->ssl, SSL_load_client_CA_file(f->ca));
 	return 0;
 }

@@ -27,5 +27,5 @@ struct http {
 
 void http_on_request(struct evhttp_request *req, void *arg);
 bool http_is_public(const struct http_request *r);
-/* The socket's or certificate's owner into r->who; false: nobody, with -EACCES somebody who may not. */
+/* The socket's or certificate's owner into r->who; false: nobody, with -EACCES somebody who may not, -EPERM nobody we trust. */
 bool http_listener_identity(const struct http_listener *l, struct http_request *r, struct error *e);

@@ -212,7 +212,7 @@ static const struct field header_fields[][9] = {
 	[SCOPE_FABRIC] = { { "kind" }, { "name" }, { "labels" }, { "spec" }, { "status" },
 			   { "revision" }, { "delete" }, {} },
 	[SCOPE_GLOBAL] = { { "kind" }, { "region" }, { "name" }, { "labels" }, { "spec" },
-			   { "status" }, { "revision" }, {} },
+			   { "status" }, { "revision" }, { "delete" }, {} },
 };
 
 static void read_header(struct object *o, const struct doc *d, const char *tenant_default,

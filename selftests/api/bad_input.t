@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bad input over HTTPS: a clear error, the state untouched, everybody else unaffected."""
+import json
+import socket
+import ssl
+import sys
+import time
+
+sys.path.insert(0, __file__.rsplit("/", 1)[0])
+from api import Controller, WORLD, tap  # noqa: E402
+
+APPLY = "/v1/apply"
+WEB = "/v1/tenants/acme/instances/web-1"
+BODIES = (
+    ("an unknown kind", b"kind: Networq\nname: x\n", 400, "did you mean Network?"),
+    ("a wrong type", b"kind: Tenant\nname: [x]\n", 400, "a list, but a name is wanted"),
+    ("a number for a text", b'{"kind":"Tenant","name":7}', 400, "put it in quotes"),
+    ("a text for a number", b'{"kind":"Tenant","name":"x","spec":{"maxRoutes":"7"}}', 400, "without quotes"),
+    ("duplicate keys", b'{"kind":"Tenant","name":"x","name":"y"}', 400, "given twice"),
+    ("deep nesting", b"[" * 100000, 413, "levels of nesting"),
+    ("deep maps", b'{"a":' * 5000 + b"1" + b"}" * 5000, 413, "levels of nesting"),
+    ("invalid UTF-8", b"kind: Tenant\nname: x\nspec: {description: \"\xff\xfe\"}\n", 400, "not UTF-8"),
+    ("NUL", b"kind: Tenant\nname: \"a\\0b\"\n", 400, "NUL character"),
+    ("no YAML", b"kind: [\n", 400, "not YAML"),
+    ("half a JSON text", b'{"kind": "Tenant", "na', 400, "body:1:"),
+    ("nothing", b"", 400, "empty"),
+    ("only comments", b"# nothing\n", 400, "empty"),
+    ("a scalar", b"hello", 400, "an object is wanted"),
+    ("an alias bomb", b"a: &a [x,x]\nb: &b [*a,*a]\n", 400, "anchors"),
+    ("an unknown field", b"kind: Tenant\nname: x\nspec: {maxInstnaces: 5}\n", 400, "did you mean \\\"maxInstances\\\"?"),
+    ("a name that is none", b"kind: Tenant\nname: ../../etc\n", 400, "is no name"),
+    ("a document twice", b"kind: Tenant\nname: x\n---\nkind: Tenant\nname: x\n", 422, "in this transaction twice"),
+    ("two scopes at once", b"kind: Tenant\nname: x\n---\n{kind: RemoteNetwork, region: us, name: r, spec: {network: a/b,"
+     b" vni: 1, prefixes: [10.0.0.0/8], gateways: [192.0.2.7]}}\n", 422, "transaction of its own"),
+)
+
+
+def bodies(c):
+    for what, body, expected, why in BODIES:
+        status, reply = c.ask("POST", APPLY, body)
+        tap.check(f"{what}: {expected}, and why", status == expected and why in json.dumps(reply),
+                  f"{status} {json.dumps(reply)[:600]}")
+    tap.has("the place is named", c.ask("POST", APPLY, b"kind: Tenant\nname: x\nspec:\n  foo: 1\n")[1],
+            '"line": 4, "object": "Tenant x", "field": "spec.foo"')
+    status, reply = c.ask("PUT", WEB, {"name": "web-2", "spec": {"network": "front"}})
+    tap.has("a body that is not what the address says", reply, "name must be web-1")
+    status, reply = c.ask("GET", "/v1/tenants/acme/instances/" + "x" * 100)
+    tap.same("an endless name", status, 404)
+    status, reply = c.ask("GET", "/v1/tenants/acme/instances/%2e%2e%2f%00")
+    tap.check("an address that is none", status in (400, 404), status)
+    status, reply = c.ask("PUT", "/v1/tenants/acme/instances/" + "x" * 100, {"spec": {"network": "front"}})
+    tap.same("an endless name to write", status, 400)
+
+
+def raw(c, data, seconds=5):
+    """Sends bytes over TLS and returns what comes back until the end or @seconds."""
+    context = ssl.create_default_context(cafile=c.ca)
+    got = b""
+    with socket.create_connection(("127.0.0.1", c.port), timeout=seconds) as s:
+        with context.wrap_socket(s, server_hostname="127.0.0.1") as tls:
+            try:
+                tls.sendall(data)
+                while part := tls.recv(65536):
+                    got += part
+            except (TimeoutError, ssl.SSLError, ConnectionError):
+                pass
+    return got
+
+
+def sizes(c):
+    auth = f"Authorization: Bearer {c.tokens['operator:ann']}\r\n".encode()
+    head = b"POST /v1/apply HTTP/1.1\r\nHost: x\r\n" + auth
+    got = raw(c, head + b"Content-Length: 100000000\r\n\r\n" + b"a" * 200000, 20)
+    tap.check("100 MB announced are refused before they are sent", b" 413 " in got[:20], got[:200])
+    start = time.monotonic()
+    try:
+        status = c.ask("POST", APPLY, b"a" * 100_000_000)[0]
+    except (ConnectionError, ssl.SSLError, OSError):
+        status = "cut"
+    tap.check("100 MB sent are refused or cut", status in (413, "cut"), status)
+    tap.check("in no time", time.monotonic() - start < 30, time.monotonic() - start)
+    got = raw(c, b"GET /v1/revision HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100000 + b"\r\n\r\n", 20)
+    tap.check("100 kB of headers are refused", b"200 OK" not in got, got[:200])
+    got = raw(c, b"\x16\x03garbage\r\n\r\n" * 100, 20)
+    tap.check("garbage is refused", b"200 OK" not in got, got[:200])
+    got = raw(c, b"BREW /v1/revision HTTP/1.1\r\nHost: x\r\n\r\n", 20)
+    tap.check("an unknown method is refused", b"200 OK" not in got[:20], got[:200])
+
+
+def slow_clients(c):
+    """Connections that stand still hold up nobody."""
+    plain = [socket.create_connection(("127.0.0.1", c.port)) for _ in range(50)]
+    for s in plain[:25]:
+        s.sendall(b"\x16\x03\x01")
+    slow = []
+    for _ in range(20):
+        s = socket.create_connection(("127.0.0.1", c.plain))
+        s.sendall(b"POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nkind:")
+        slow.append(s)
+    tap.same("70 clients that say nothing more: others are answered", c.ask("GET", WEB)[0], 200)
+    tap.same("and may write", c.ask("PUT", WEB, {"labels": {"a": "b"}, "spec": {"network": "front"}})[0], 200)
+    for s in plain + slow:
+        s.close()
+    for _ in range(20):
+        s = socket.create_connection(("127.0.0.1", c.plain))
+        s.sendall(b"POST /v1/apply HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+                  c.tokens["operator:ann"].encode() + b"\r\nContent-Length: 26\r\n\r\nkind: Tenant\nname: gone-by\n")
+        s.close()
+    tap.same("clients that go before the answer harm nobody", c.ask("GET", WEB)[0], 200)
+
+
+def main():
+    with Controller() as c:
+        assert c.apply(WORLD)[0] == 200
+        before = c.ask("GET", "/v1/export")[1]
+        bodies(c)
+        sizes(c)
+        tap.same("after all this nothing has changed", c.ask("GET", "/v1/export")[1], before)
+        slow_clients(c)
+        tap.same("the controller is the same and stops when asked", c.stop(), 0)
+    tap.done()
+
+
+main()
