@@ -185,13 +185,37 @@ void etcd_conn_failed(struct etcd_conn *conn)
 	etcd_conn_bury(conn, NULL);
 }
 
-bool etcd_conn_is_connected(const struct etcd_conn *conn)
+static SSL *ssl_of(const struct etcd_conn *conn)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn->evcon);
+
+	return conn->client->members[conn->member].tls ? bufferevent_openssl_get_ssl(bev) : NULL;
+}
+
+bool etcd_conn_was_open(const struct etcd_conn *conn)
+{
+	SSL *ssl = ssl_of(conn);
+
+	return !ssl || SSL_is_init_finished(ssl);
+}
+
+bool etcd_conn_is_open(const struct etcd_conn *conn)
 {
 	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(conn->evcon));
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 
-	return fd >= 0 && !getpeername(fd, (struct sockaddr *)&peer, &len);
+	return fd >= 0 && !getpeername(fd, (struct sockaddr *)&peer, &len) && etcd_conn_was_open(conn);
+}
+
+const char *etcd_conn_why(const struct etcd_conn *conn)
+{
+	SSL *ssl = ssl_of(conn);
+	long result = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+
+	if (result != X509_V_OK)
+		return X509_verify_cert_error_string(result);
+	return "see that it runs and that the address is right";
 }
 
 const char *etcd_conn_name(const struct etcd_conn *conn)

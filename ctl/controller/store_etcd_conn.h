@@ -9,7 +9,9 @@
 struct etcd_conn *etcd_conn_take(struct etcd_client *c);	/* to the current member; NULL: out of memory */
 void etcd_conn_reuse(struct etcd_conn *conn);			/* its answer was good */
 void etcd_conn_failed(struct etcd_conn *conn);			/* its member is not the current one any more */
-bool etcd_conn_is_connected(const struct etcd_conn *conn);
+bool etcd_conn_is_open(const struct etcd_conn *conn);		/* so that requests may have left by it */
+bool etcd_conn_was_open(const struct etcd_conn *conn);		/* TLS, once broken: it came to be; else true */
+const char *etcd_conn_why(const struct etcd_conn *conn);	/* it did not come to be, or what to do */
 const char *etcd_conn_name(const struct etcd_conn *conn);
 
 unsigned int etcd_client_timeout_ms(const struct etcd_client *c);

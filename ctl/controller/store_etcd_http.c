@@ -4,8 +4,8 @@
  *
  * A call is a series of tries, each with one member. libevent says by the way it
  * reports a failure whether a request was sent: a connection that never came about
- * hands the request back, one that broke does not. A member that swallows packets
- * is given CONNECT_MS.
+ * hands the request back, one that broke does not (with TLS, it may have broken in
+ * its handshake). A member that swallows packets is given CONNECT_MS.
  *
  * See also: store_etcd_conn.c (members, TLS, connections).
  */
@@ -105,8 +105,8 @@ static int broken(struct etcd_call *call, bool sent)
 		return error_set(&call->e, -EFBIG, "etcd %s: an answer of more than %u bytes", member,
 				 ETCD_ANSWER_MAX);
 	if (!sent)
-		return error_set(&call->e, -EAGAIN, "etcd %s cannot be reached: see that it runs, "
-				 "that the address is right and its certificate is known", member);
+		return error_set(&call->e, -EAGAIN, "etcd %s cannot be reached: %s", member,
+				 etcd_conn_why(call->conn));
 	return error_set(&call->e, -ETIMEDOUT, "etcd %s did not answer: it may have been done or not",
 			 member);
 }
@@ -143,7 +143,7 @@ static void on_answer(struct evhttp_request *req, void *arg)
 		if (take_answer(call, req))
 			return;
 	} else {
-		broken(call, !req);
+		broken(call, !req && etcd_conn_was_open(call->conn));
 	}
 	if (call->starting)
 		call->failed = true;
@@ -183,17 +183,17 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct etcd_call *call = arg;
 	uint64_t now = now_ms();
-	bool connected;
+	bool open;
 
 	(void)fd;
 	(void)what;
 	if (!call->failed) {
-		connected = etcd_conn_is_connected(call->conn);
-		if (connected && now < call->try_until_ms) {
+		open = etcd_conn_is_open(call->conn);
+		if (open && now < call->try_until_ms) {
 			set_timer(call, call->try_until_ms - now);
 			return;
 		}
-		broken(call, connected);
+		broken(call, open);
 	}
 	try_failed(call);
 }

@@ -418,6 +418,8 @@ int etcd_parse(enum etcd_kind kind, int status, const char *text, size_t len,
 	else
 		err = take_answer(kind, root, ret);
 	cJSON_Delete(root);
+	if (err)
+		etcd_answer_done(ret);
 	if (err == -EBADMSG)
 		error_set(e, err, "etcd: an answer that makes no sense: is this etcd 3.4 or newer?");
 	if (err == -ENOMEM)

@@ -49,7 +49,7 @@ struct etcd_answer {
 };
 
 /*
- * 0, or -errno and a sentence; @ret is to be given to etcd_answer_done() either way.
+ * 0 and an answer for etcd_answer_done(), or -errno, a sentence and an empty one.
  * @status: of HTTP. An error of etcd's inside a stream counts like any other.
  */
 int etcd_parse(enum etcd_kind kind, int status, const char *text, size_t len,

@@ -21,6 +21,7 @@ $(FUZZ)/fuzz_frame: $(call fuzz_objs,selftests/fuzz/fuzz_frame.c lib/frame.c lib
 $(FUZZ)/fuzz_checkpoint: $(call fuzz_objs,selftests/fuzz/fuzz_checkpoint.c agent/checkpoint.c agent/object.c \
 	agent/object_set.c agent/bind.c agent/state_config.c agent/config*.c lib/doc.c lib/doc_json.c lib/addr.c lib/error.c \
 	lib/objset.c)
+$(FUZZ)/fuzz_etcd: $(call fuzz_objs,selftests/fuzz/fuzz_etcd.c ctl/controller/store_etcd_json.c lib/error.c)
 $(FUZZ)/fuzz_msg: $(call fuzz_objs,selftests/fuzz/fuzz_msg.c lib/msg.c lib/msg_host.c lib/objset.c lib/frame.c lib/error.c)
 $(call fuzz_objs,agent/*.c): | $(SKELS)
 $(FUZZERS):
