@@ -322,9 +322,6 @@ static int reload(struct agent *a, struct error *e)
 	struct error undo = {};
 	int err;
 
-	if (a->state)
-		return error_set(e, -EOPNOTSUPP, "this host's configuration comes from a controller; "
-				 "restart the agent for another file");
 	err = config_load(a->options.config, &config, e);
 	if (err)
 		return err;
@@ -365,6 +362,10 @@ int agent_reload(struct agent *a, struct error *e)
 
 	if (!e)
 		e = &local;
+	if (a->session) {
+		session_hurry(a->session);
+		return 0;
+	}
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   (unsigned long long)(clock_now_ns() / 1000));
 	err = reload(a, e);

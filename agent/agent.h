@@ -72,7 +72,7 @@ struct agent {
 /* @a zeroed. On failure everything is undone and the agent may be started again. */
 int agent_start(struct agent *a, const struct agent_options *o, struct error *e);
 void agent_stop(struct agent *a);	/* half-built is allowed */
-/* On failure the configuration before it stays in force. */
+/* On failure the configuration before it stays in force. With a controller: dials at once. */
 int agent_reload(struct agent *a, struct error *e);
 /* Removes everything an agent with this configuration made. For `mirachd --teardown`. */
 int agent_teardown(const struct agent_options *o, struct error *e);

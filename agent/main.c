@@ -2,7 +2,7 @@
 /*
  * main.c - mirachd: options, signals, and the loop
  *
- *	SIGHUP            read the configuration again
+ *	SIGHUP            read the configuration again; with a controller, dial at once
  *	SIGTERM, SIGINT   stop; forwarding goes on
  *
  * Exit codes: 0 done, 1 failed (the log says why), 2 wrong usage.

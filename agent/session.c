@@ -124,6 +124,12 @@ void session_welcomed(struct session *s)
 	arm(s, s->ping_ms);
 }
 
+void session_hurry(struct session *s)
+{
+	if (s->state == SESSION_WAITING)
+		arm(s, 0);
+}
+
 void session_tick(struct session *s)
 {
 	if (s->hello_due)

@@ -33,6 +33,7 @@ int session_new(struct agent *a, struct session **ret, struct error *e);
 void session_free(struct session *s);
 
 void session_tick(struct session *s);	/* once a second */
+void session_hurry(struct session *s);	/* dials at once, if it waits */
 void session_usage(struct session *s, const struct usage_pair *pairs, uint32_t n);
 
 struct session_view {

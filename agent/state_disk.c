@@ -4,7 +4,7 @@
  *
  * A change makes the state dirty; CHECKPOINT_DELAY_MS later it is written, or when the
  * write before is through, and not more often than lets writing take a twentieth of the
- * time. A disk that refuses is tried again with the next change, at least every RETRY_S.
+ * time. A disk that refuses is tried again every RETRY_S.
  */
 #include <agent/state_internal.h>
 
@@ -19,7 +19,7 @@
 #include <lib/clock.h>
 #include <lib/log.h>
 
-#define RETRY_S 10u
+#define RETRY_S 3u
 #define SHARE 20u
 
 static void add_object(const struct object *o, void *arg)

@@ -65,6 +65,15 @@ peer_start() {
 		"$CA/ca.crt" "$CA/controller.crt" "$CA/controller.key" "$TMP/want"
 	PEER=$!
 	soon 10 grep -q listening "$TMP/peer.log"
+	hurry
+}
+
+# Hosts that wait for their next attempt make it now.
+hurry() {
+	local h
+	for h in "${!AGENT[@]}"; do
+		ctl "$h" reload >/dev/null 2>&1 || true
+	done
 }
 
 peer_stop() { end "$PEER" "${1:-TERM}"; }
