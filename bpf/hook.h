@@ -12,6 +12,7 @@
  *   hook_first_len(ctx)           bytes of the frame, as far as that costs nothing
  *   hook_frame_len(pkt)           bytes of the whole frame, all buffers
  *   hook_wire_len(pkt)            bytes of the longest IP packet the frame becomes on the wire
+ *   hook_segments(pkt)            packets the frame becomes on the wire
  *   hook_ifindex(ctx)             device the frame came in by
  *   hook_tagged(ctx)              a VLAN tag is held beside the frame: its VID | FLOW_VLAN_PRESENT
  *   hook_tag_pop(pkt, n)          n VLAN tags off; addresses undefined until written

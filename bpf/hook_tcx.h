@@ -72,6 +72,16 @@ static __always_inline __u32 hook_frame_len(struct pkt *pkt)
 	return pkt->ctx->len;
 }
 
+/* Header that each segment repeats behind the IP header. */
+static __always_inline __u32 hook_l4_len(const struct pkt *pkt)
+{
+	struct tcp_header *tcp = pkt->data + (pkt->frame.l4 & 511);
+
+	if (pkt->key.proto == PROTO_UDP)
+		return sizeof(struct udp_header);
+	return (void *)(tcp + 1) > pkt->end ? sizeof(*tcp) : (tcp->offset >> 4) * 4;
+}
+
 /* Segments carry the super-packet's headers and gso_size bytes of payload each. */
 static __always_inline __u32 hook_wire_len(const struct pkt *pkt)
 {
@@ -79,7 +89,16 @@ static __always_inline __u32 hook_wire_len(const struct pkt *pkt)
 
 	if (!gso_size)
 		return pkt->frame.end - pkt->frame.l3;
-	return pkt->frame.l4 - pkt->frame.l3 + sizeof(struct tcp_header) + gso_size;
+	return pkt->frame.l4 - pkt->frame.l3 + hook_l4_len(pkt) + gso_size;
+}
+
+static __always_inline __u32 hook_segments(const struct pkt *pkt)
+{
+	__u32 gso_size = pkt->ctx->gso_size;
+
+	if (!gso_size)
+		return 1;
+	return (pkt->frame.end - pkt->frame.l4 - hook_l4_len(pkt) + gso_size - 1) / gso_size;
 }
 
 static __always_inline __u32 hook_ifindex(struct __sk_buff *skb)

@@ -46,6 +46,12 @@ static __always_inline __u32 hook_wire_len(const struct pkt *pkt)
 	return pkt->frame.end - pkt->frame.l3;
 }
 
+static __always_inline __u32 hook_segments(const struct pkt *pkt)
+{
+	(void)pkt;
+	return 1;
+}
+
 static __always_inline __u32 hook_ifindex(struct xdp_md *ctx)
 {
 	return ctx->ingress_ifindex;

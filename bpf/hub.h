@@ -15,6 +15,9 @@
 #include <bpf/limit.h>
 #include <maps/hub.h>
 
+/* Segments of a super-packet that may open a flow: one of 64 KiB at any usual MTU. Thousands would be a flood. */
+#define HUB_SEGMENTS_MAX 128u
+
 static __always_inline int miss_allowed(const struct pkt *pkt, const struct port *port)
 {
 	__u32 i = pkt->from_fabric ? PORT_MAX + fabric_class(&pkt->key.outer) : pkt->port;
@@ -27,11 +30,12 @@ static __always_inline int miss_allowed(const struct pkt *pkt, const struct port
 static __noinline int punt(struct pkt *pkt, __u8 why)
 {
 	struct port *port = port_get(pkt->port);
+	__u32 n = hook_segments(pkt);
 	struct hub_header *h;
 
 	if (!port || !port->hub)
 		return DROP(NO_HUB);
-	if (hook_wire_len(pkt) > hub_packet_max)
+	if (hook_wire_len(pkt) > hub_packet_max || n > HUB_SEGMENTS_MAX)
 		return DROP(TOO_BIG);
 	if (!miss_allowed(pkt, port))
 		return why == HUB_FRAGMENT ? DROP(FRAGMENT_LIMIT) : DROP(MISS_LIMIT);
@@ -61,5 +65,7 @@ static __noinline int punt(struct pkt *pkt, __u8 why)
 	};
 	if (pkt_redirect(pkt, port->hub) != VERDICT_OUT)
 		return DROP(NO_HUB);
+	pkt->books->in += n - 1;	/* a super-packet comes back as the packets it becomes */
+	pkt->books->punted += n - 1;
 	return VERDICT_PUNTED;
 }

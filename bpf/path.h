@@ -23,20 +23,26 @@
 #include <bpf/stages.h>
 #include <maps/nexthop.h>
 
+/*
+ * Bytes that may follow the IP packet: Ethernet pads to 60. More is a length that lies, and would
+ * leave by the tunnel as a packet larger than it says, past every question of MTU.
+ */
+#define TRAILER_MAX 64u
+
 /* The inner frame into the cursor's key. A frame of several buffers must have its headers in the first. */
 static __always_inline int path_parse(struct pkt *pkt)
 {
 	__u32 first = pkt->end - pkt->data, len;
 	int reason = parse_frame(pkt->data, pkt->end, &pkt->key, &pkt->frame);
 
-	if (!reason && pkt->frame.end <= first)
+	if (!reason && first - pkt->frame.end <= TRAILER_MAX)
 		return CONTINUE;
 	len = hook_frame_len(pkt);
 	pkt->books->in_bytes += len - pkt->len;		/* pkt_enter() saw the first buffer */
 	pkt->len = len;
 	if (reason)
 		return pkt->len > first ? DROP(NOT_LINEAR) : -reason;
-	return pkt->frame.end <= pkt->len ? CONTINUE : DROP(IP_HEADER);
+	return pkt->len - pkt->frame.end <= TRAILER_MAX ? CONTINUE : DROP(IP_HEADER);
 }
 
 /* The body in force, read once. */

@@ -330,6 +330,7 @@ MIRACH_INLINE int parse_headers(void *start, void *end, struct flow_key *key, st
 	if (type != wire16(ETHERTYPE_ARP))
 		return REASON_ETHERTYPE;
 	f->kind = FRAME_ARP;
+	f->end = f->l3;
 	return 0;
 }
 

@@ -389,6 +389,20 @@ static void test_several_buffers(void **state)
 }
 
 /* An IP packet may be shorter than its frame; the padding travels on. */
+/* What follows the packet and is no padding would leave uncounted, past the MTU. */
+static void test_trailer(void **state)
+{
+	uint8_t frame[FRAME_MAX_BYTES] = {};
+	size_t len = packet_build(&to_web_2, frame);
+
+	(void)state;
+	sandbox_need();
+	learn_vport(WEB_1, &to_web_2);
+	assert_fate(fire_egress(WEB_1, frame, len + 64), FATE_OUT);
+	assert_dropped(fire_egress(WEB_1, frame, len + 65), REASON_IP_HEADER);
+	assert_dropped(fire_egress(WEB_1, frame, 9000), REASON_IP_HEADER);
+}
+
 static void test_padding(void **state)
 {
 	struct packet_spec s = spec_with("10.0.0.11", "10.0.0.13", PROTO_UDP);
@@ -477,6 +491,7 @@ int main(void)
 		TEST(test_sample_rate),
 		TEST(test_several_buffers),
 		TEST(test_padding),
+		TEST(test_trailer),
 		TEST(test_mtu_is_exact),
 		TEST(test_nexthop_moves_flows),
 		TEST(test_bytes_in_the_books),

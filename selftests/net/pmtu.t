@@ -55,9 +55,10 @@ EOF
 sleep 0.2
 is "is not believed" "$(mtu_of a)" $((1400 - 70))
 
-# The host's own device and routes.
+# The host's own device and routes. The kernel may have learned the path's MTU as well.
 UNDERLAY=4
 configure
+on a ip route flush cache
 ok "the underlay is IPv4 again" agent_restart a
 ok "on host b, too" reload b
 on a ip link set dev up0 mtu 1500
