@@ -88,13 +88,17 @@ static int verify(int ok, X509_STORE_CTX *store)
 	return 0;
 }
 
+/* A copy: OpenSSL will not resume the session of a connection that was cut, and that is when it matters. */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	SSL_SESSION *copy = SSL_SESSION_dup(session);
 
+	if (!copy)
+		return 0;
 	SSL_SESSION_free(t->last);
-	t->last = session;
-	return 1;			/* the reference is ours */
+	t->last = copy;
+	return 0;
 }
 
 static int load_files(struct tls *t, const struct tls_files *f, struct error *e)
