@@ -54,6 +54,12 @@ static const struct option_help {
 	  "of fm, vmc, ofe: what this process is (default fm,vmc,ofe)" },
 	{ { "agents", required_argument, NULL, 'g' }, "ADDRESS:PORT",
 	  "where agents connect, like [::]:6650; needs --ca, --cert, --key" },
+	{ { "channel", required_argument, NULL, 'x' }, "ADDRESS:PORT",
+	  "where other controllers of this store reach us; without it we lead all hosts" },
+	{ { "name", required_argument, NULL, 'n' }, "NAME",
+	  "of this controller among them (default: as in its certificate)" },
+	{ { "shards", required_argument, NULL, 'N' }, "N",
+	  "into how many shards hosts are divided, the same for all controllers (default 8)" },
 	{ { "ping-ms", required_argument, NULL, 'p' }, "N",
 	  "how often agents are asked whether they are there (default 10000)" },
 	{ { "usage-ms", required_argument, NULL, 'u' }, "N",
@@ -162,6 +168,14 @@ static int set_option(struct options *o, int c)
 	case 'g':
 		o->roles.agents = optarg;
 		return 0;
+	case 'x':
+		o->roles.channel = optarg;
+		return 0;
+	case 'n':
+		o->roles.name = optarg;
+		return 0;
+	case 'N':
+		return set_number(&o->roles.shards);
 	case 'p':
 		return set_number(&o->roles.ping_ms);
 	case 'u':

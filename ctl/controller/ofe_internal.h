@@ -21,6 +21,7 @@ struct ofe_session {
 	enum ofe_state state;
 	const struct ofe_upstream *leader;	/* NULL: waiting for one */
 	void *upstream;			/* its end of this session */
+	bool lost;			/* that end is of no use any more */
 	struct digest digest;		/* what the agent last said it has */
 	uint64_t born_ns, heard_ns, progress_ns, ping_ns;
 	double messages, bytes;		/* left to it for now */

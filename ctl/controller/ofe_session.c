@@ -54,6 +54,7 @@ static void detach(struct ofe_session *s)
 	if (upstream)
 		s->leader->detach(upstream);
 	s->leader = NULL;
+	s->lost = false;
 }
 
 void ofe_session_free(struct ofe_session *s, const char *why)
@@ -119,7 +120,14 @@ static void front_close(void *arg, const char *why)
 	close_soon(arg, why);
 }
 
-static const struct vmc_front front = { front_send, front_backlog, front_close };
+static void front_lost(void *arg)
+{
+	struct ofe_session *s = arg;
+
+	s->lost = true;
+}
+
+static const struct vmc_front front = { front_send, front_backlog, front_close, front_lost };
 
 void ofe_session_lead(struct ofe_session *s)
 {
@@ -128,7 +136,7 @@ void ofe_session_lead(struct ofe_session *s)
 	if (s->state != OFE_UP)
 		return;
 	leader = s->ofe->o.leader(s->ofe->o.arg, s->host);
-	if (leader == s->leader && s->upstream)
+	if (leader == s->leader && s->upstream && !s->lost)
 		return;
 	detach(s);
 	s->leader = leader;
@@ -189,7 +197,7 @@ static void pass_on(struct ofe_session *s, const cJSON *msg)
 	int err;
 
 	remember(s, msg);
-	if (!s->upstream)
+	if (!s->upstream || s->lost)
 		return;			/* whoever leads next will ask for what matters */
 	err = s->leader->message(s->upstream, msg, &e);
 	if (err == -EBADMSG)
@@ -291,7 +299,7 @@ static void on_write(struct bufferevent *bev, void *arg)
 			ofe_session_free(s, NULL);
 		return;
 	}
-	if (s->upstream)
+	if (s->upstream && !s->lost)
 		s->leader->drained(s->upstream);
 }
 
@@ -399,7 +407,7 @@ void ofe_session_tick(struct ofe_session *s, uint64_t now_ns)
 	}
 	if (s->state != OFE_UP)
 		return;
-	if (!s->upstream)
+	if (!s->upstream || s->lost)
 		ofe_session_lead(s);
 	if (now_ns >= s->ping_ns) {
 		s->ping_ns = now_ns + (uint64_t)s->ofe->o.ping_ms * NS_PER_MS;

@@ -82,11 +82,22 @@ uint64_t programming_revision(const struct programming *p)
 	return p->closed;
 }
 
-static struct track *find(const struct programming *p, uint64_t revision)
+static bool is_live(const struct programming *p, uint64_t revision)
 {
-	struct track like = { .revision = revision > p->first ? revision : p->first };
+	struct track like = { .revision = revision };
 
 	return index_find(&p->live, &like);
+}
+
+static bool is_programmed(const struct programming *p, uint64_t revision)
+{
+	return p->closed && revision <= p->closed && !is_live(p, revision) &&
+	       (revision > p->first || !is_live(p, p->first));
+}
+
+void programming_from(struct programming *p, uint64_t revision)
+{
+	p->first = revision;
 }
 
 /* Takes @w out of the list and tells its owner. */
@@ -106,10 +117,8 @@ static void answer_ready(struct programming *p, uint64_t revision, bool lost)
 	struct programming_wait *w = p->waits;
 
 	while (w) {
-		uint64_t wanted = w->revision > p->first ? w->revision : p->first;
-
-		if (wanted == revision && revision <= p->closed) {
-			answer(p, w, lost ? -EIO : 0, NULL, 0);
+		if (is_programmed(p, w->revision)) {
+			answer(p, w, lost && w->revision == revision ? -EIO : 0, NULL, 0);
 			w = p->waits;
 		} else {
 			w = w->next;
@@ -236,7 +245,7 @@ struct programming_wait *programming_wait(struct programming *p, uint64_t revisi
 {
 	struct programming_wait *w;
 
-	if (p->closed && revision <= p->closed && !find(p, revision)) {
+	if (is_programmed(p, revision)) {
 		fn(arg, 0, NULL, 0);
 		return NULL;
 	}
@@ -281,10 +290,11 @@ static void add_name(void *to, const char *host)
 static void time_out(struct programming *p, struct programming_wait *w)
 {
 	struct names *names = calloc(1, sizeof(*names));
-	uint64_t wanted = w->revision > p->first ? w->revision : p->first;
 
-	if (names && p->o.missing)
-		p->o.missing(p->o.arg, wanted, add_name, names);
+	if (names && p->o.missing && is_live(p, w->revision))
+		p->o.missing(p->o.arg, w->revision, add_name, names);
+	if (names && p->o.missing && w->revision < p->first && is_live(p, p->first))
+		p->o.missing(p->o.arg, p->first, add_name, names);
 	answer(p, w, -ETIMEDOUT, names ? names->v : NULL, names ? names->n : 0);
 	free(names);
 }

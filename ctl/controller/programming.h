@@ -45,6 +45,8 @@ void programming_free(struct programming *p);	/* waiters are told -ECANCELED */
 struct track *programming_open(struct programming *p, uint64_t start_ns);
 /* All changes of @revision are found, and that is its number. */
 void programming_close(struct programming *p, struct track *t, uint64_t revision, uint64_t now_ns);
+/* Hosts came that may lack anything up to @revision; who waits for less waits for its track, too. */
+void programming_from(struct programming *p, uint64_t revision);
 uint64_t programming_revision(const struct programming *p);	/* the newest one closed */
 
 /* Holding. Memory that runs out loses the track. */

@@ -6,8 +6,9 @@
  *	vmc ─ engine, shards		who computes, for the shards it leads
  *	ofe ─ sessions			who talks to agents
  *
- * With all roles in one process, the three share the model and call each other. A role
- * that is missing is another process's on the same store.
+ * With all roles in one process, the three share the model and call each other. With
+ * --channel there are several controllers on one store: shards say who leads which
+ * hosts, and front ends reach leaders elsewhere through channels.
  *
  * See also: main.c (options), docs/architecture.md.
  */
@@ -23,6 +24,9 @@ struct roles_options {
 	struct fm_options fm;
 	unsigned int roles;		/* enum role */
 	const char *agents;		/* "ADDRESS:PORT" for agents; NULL: none */
+	const char *channel;		/* "ADDRESS:PORT" for other controllers; NULL: there are none */
+	const char *name;		/* of this controller; NULL: as the certificate says */
+	unsigned int shards;		/* 0: the default; the same for all controllers of a store */
 	unsigned int ping_ms, usage_ms;	/* 0: the defaults */
 	unsigned int cold_s, offloads_max;
 };

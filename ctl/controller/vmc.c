@@ -133,21 +133,29 @@ static void on_settled(void *arg, int64_t revision)
 	struct vmc *v = arg;
 
 	if (!v->ready) {
-		if (replica_revision(v->o.regional) && replica_revision(v->o.global))
-			load(v);
+		if (!replica_revision(v->o.regional) || !replica_revision(v->o.global))
+			return;
+		load(v);
+		if (v->o.settled)
+			v->o.settled(v->o.arg, v->engine.applied);
 		return;
 	}
 	begin(v);
 	v->in_transaction = false;
 	vmc_end(&v->engine, revision);
+	if (v->o.settled)
+		v->o.settled(v->o.arg, revision);
 	vmc_schedule(v);
+}
+
+void vmc_behind(struct vmc *v, uint64_t revision, void (*add)(void *to, const char *host), void *to)
+{
+	vmc_missing(&v->engine, revision, add, to);
 }
 
 static void missing(void *arg, uint64_t revision, void (*add)(void *to, const char *host), void *to)
 {
-	struct vmc *v = arg;
-
-	vmc_missing(&v->engine, revision, add, to);
+	vmc_behind(arg, revision, add, to);
 }
 
 struct vmc *vmc_new(const struct vmc_options *o)
@@ -198,10 +206,28 @@ bool vmc_is_ready(const struct vmc *v)
 	return v->ready;
 }
 
+/* Before anything is emptied: a session must not tell its agent to forget everything. */
+static void lose_sessions(struct vmc *v)
+{
+	struct vmc_host *h;
+
+	for (size_t i = 0; (h = index_next(&v->engine.hosts, &i));) {
+		struct vmc_session *s = h->session;
+
+		if (!s || v->o.owns(v->o.arg, h->name))
+			continue;
+		session_done(s);
+		h->session = NULL;
+		s->failed = true;
+		s->front.lost(s->arg);
+	}
+}
+
 void vmc_shards_moved(struct vmc *v)
 {
 	if (!v->ready)
 		return;
+	lose_sessions(v);
 	vmc_loaded(&v->engine, v->engine.applied, vmc_now(v));
 	vmc_schedule(v);
 }
@@ -228,6 +254,10 @@ struct vmc_session *vmc_attach(struct vmc *v, const char *host, const struct dig
 	if (!s)
 		return NULL;
 	h = vmc_host_get(&v->engine, host);
+	if (!h->owned) {
+		free(s);
+		return NULL;
+	}
 	if (h->session) {
 		struct vmc_session *old = h->session;
 

@@ -29,6 +29,7 @@ struct vmc_front {
 	void (*send)(void *arg, const char *text, size_t len);
 	size_t (*backlog)(void *arg);			/* bytes not yet taken by the agent */
 	void (*close)(void *arg, const char *why);	/* soon; vmc_detach() follows */
+	void (*lost)(void *arg);			/* another leads; the agent's session stays, vmc_detach() follows */
 };
 
 struct vmc_options {
@@ -37,6 +38,8 @@ struct vmc_options {
 	struct replica *regional, *global;	/* of that set */
 	/* Is this host of a shard we lead? NULL: all are. */
 	bool (*owns)(void *arg, const char *host);
+	/* All changes of a revision have come in. NULL: nobody wants to know. */
+	void (*settled)(void *arg, uint64_t revision);
 	void *arg;
 	uint64_t cold_ns;		/* see offload.h */
 	uint32_t offloads_max;
@@ -46,7 +49,7 @@ struct vmc *vmc_new(const struct vmc_options *o);	/* NULL: no memory */
 void vmc_free(struct vmc *v);		/* NULL is allowed; sessions are detached before */
 /* Everything has been read and computed: sessions may be attached. */
 bool vmc_is_ready(const struct vmc *v);
-/* owns() has changed its mind. Sessions of hosts that went are to be detached before. */
+/* owns() has changed its mind: hosts that came are computed, sessions of those that went are lost. */
 void vmc_shards_moved(struct vmc *v);
 
 /* An agent that has @digest. NULL: no memory, or not ready. A session it had is closed. */
@@ -57,7 +60,8 @@ void vmc_detach(struct vmc_session *s);
 int vmc_message(struct vmc_session *s, const cJSON *msg, struct error *e);
 void vmc_drained(struct vmc_session *s);	/* there is room for more */
 
-struct programming *vmc_programming(struct vmc *v);
+struct programming *vmc_programming(struct vmc *v);	/* of the hosts we lead */
+void vmc_behind(struct vmc *v, uint64_t revision, void (*add)(void *to, const char *host), void *to);
 
 struct vmc_stats {
 	unsigned int hosts, owned, connected, in_step;

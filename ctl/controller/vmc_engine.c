@@ -189,6 +189,7 @@ void vmc_loaded(struct vmc_engine *e, uint64_t revision, uint64_t now_ns)
 	}
 	e->applied = e->settled = revision;
 	programming_close(e->programming, t, revision, now_ns);
+	programming_from(e->programming, revision);
 }
 
 /* Change by change. */

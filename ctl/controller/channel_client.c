@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * channel_client.c - the front ends' end of channels
+ *
+ * A channel is dialled when a leader is first asked for and again, half a second
+ * later, when it ended. Until it is up nobody can attach; the front end tries again.
+ */
+#include <ctl/controller/channel.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/util.h>
+
+#include <lib/clock.h>
+#include <lib/log.h>
+
+#define RETRY_MS 500
+#define BUCKETS 1024u
+#define ADDRESS_LEN 80
+
+struct remote {				/* a session whose leader is elsewhere */
+	LIST_ENTRY(remote) next;
+	struct channel *channel;	/* NULL: lost */
+	const struct vmc_front *front;
+	void *arg;
+	uint64_t n, put;
+	bool close;
+};
+
+struct held {
+	LIST_ENTRY(held) next;
+	struct programming *programming;
+	struct tracks tracks;
+	uint64_t revision;
+};
+
+struct channel {
+	LIST_ENTRY(channel) next;
+	struct channels *all;
+	struct ofe_upstream upstream;
+	struct bufferevent *bev;	/* NULL: not dialled */
+	struct event *retry;
+	bool up;
+	uint64_t last_n;
+	LIST_HEAD(, remote) sessions[BUCKETS];
+	LIST_HEAD(, held) held;
+	char address[ADDRESS_LEN];
+};
+
+struct channels {
+	struct event_base *base;
+	struct tls *tls;
+	channel_orphan_fn orphan;
+	void *arg;
+	LIST_HEAD(, channel) list;
+};
+
+static void say(struct channel *c, char kind, uint64_t n, const char *text)
+{
+	if (c->up)
+		channel_put(bufferevent_get_output(c->bev), kind, n, text, strlen(text));
+}
+
+/* As an upstream of the front end. */
+
+static void *attach(void *arg, const char *host, const struct digest *digest,
+		    const struct vmc_front *front, void *front_arg)
+{
+	struct channel *c = arg;
+	struct remote *r = c->up ? calloc(1, sizeof(*r)) : NULL;
+	char hex[DIGEST_STRLEN], text[MSG_NAME_MAX + DIGEST_STRLEN + 2];
+
+	if (!r)
+		return NULL;
+	*r = (struct remote){ .channel = c, .front = front, .arg = front_arg, .n = ++c->last_n };
+	LIST_INSERT_HEAD(&c->sessions[r->n % BUCKETS], r, next);
+	snprintf(text, sizeof(text), "%s %s", host, digest_format(digest, hex));
+	say(c, 'a', r->n, text);
+	return r;
+}
+
+static void detach(void *session)
+{
+	struct remote *r = session;
+
+	if (r->channel) {
+		say(r->channel, 'd', r->n, "");
+		LIST_REMOVE(r, next);
+	}
+	free(r);
+}
+
+static int message(void *session, const cJSON *msg, struct error *e)
+{
+	struct remote *r = session;
+	char *text = r->channel ? cJSON_PrintUnformatted(msg) : NULL;
+
+	(void)e;
+	if (text)
+		say(r->channel, 'm', r->n, text);
+	free(text);
+	return 0;
+}
+
+static void drained(void *session)
+{
+	struct remote *r = session;
+	char text[24];
+
+	if (!r->channel)
+		return;
+	snprintf(text, sizeof(text), "%llu",
+		 (unsigned long long)(r->put - r->front->backlog(r->arg)));
+	say(r->channel, 't', r->n, text);
+}
+
+/* From the leader. */
+
+static struct remote *remote_find(struct channel *c, uint64_t n)
+{
+	struct remote *r;
+
+	LIST_FOREACH(r, &c->sessions[n % BUCKETS], next)
+		if (r->n == n)
+			return r;
+	return NULL;
+}
+
+static void lose(struct remote *r)
+{
+	LIST_REMOVE(r, next);
+	r->channel = NULL;
+	r->front->lost(r->arg);
+}
+
+static void let_go(struct held *h)
+{
+	LIST_REMOVE(h, next);
+	tracks_release(h->programming, &h->tracks, clock_now_ns());
+	free(h);
+}
+
+static void on_programmed(struct channel *c, uint64_t revision)
+{
+	struct held *h = LIST_FIRST(&c->held), *next;
+
+	for (; h; h = next) {
+		next = LIST_NEXT(h, next);
+		if (h->revision == revision)
+			let_go(h);
+	}
+}
+
+static void handle(struct channel *c, const struct channel_frame *f)
+{
+	struct remote *r = f->kind == 'p' ? NULL : remote_find(c, f->n);
+
+	if (f->kind == 'p')
+		on_programmed(c, f->n);
+	if (!r)
+		return;
+	if (f->kind == 's') {
+		r->put += f->len;
+		r->front->send(r->arg, f->text, f->len);
+		if (!r->front->backlog(r->arg))
+			drained(r);
+	} else if (f->kind == 'c') {
+		r->front->close(r->arg, f->text);
+	} else if (f->kind == 'l') {
+		say(c, 'd', r->n, "");
+		lose(r);
+	}
+}
+
+static void down(struct channel *c, const char *why)
+{
+	static const struct timeval delay = { .tv_usec = RETRY_MS * 1000 };
+	struct remote *r;
+	struct held *h;
+
+	if (c->up)
+		log_warn("channel to a controller ended", "address", c->address, "why", why);
+	c->up = false;
+	for (unsigned int b = 0; b < BUCKETS; b++)
+		while ((r = LIST_FIRST(&c->sessions[b])))
+			lose(r);
+	while ((h = LIST_FIRST(&c->held))) {
+		c->all->orphan(c->all->arg, h->revision, &h->tracks);
+		LIST_REMOVE(h, next);
+		free(h);
+	}
+	if (c->bev)
+		bufferevent_free(c->bev);
+	c->bev = NULL;
+	event_add(c->retry, &delay);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct channel *c = arg;
+	struct channel_frame f;
+	struct error e = {};
+	char *copy;
+	int n;
+
+	while ((n = channel_take(bufferevent_get_input(bev), &copy, &f, &e)) == 1) {
+		handle(c, &f);
+		free(copy);
+	}
+	if (n < 0)
+		down(c, e.text);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct channel *c = arg;
+	struct tls_identity peer;
+	struct error e = {};
+	char why[256];
+
+	if (what & BEV_EVENT_CONNECTED && !tls_peer(bufferevent_openssl_get_ssl(bev), &peer, &e)) {
+		c->up = true;
+		log_info("channel to a controller", "address", c->address, "name", peer.name);
+		return;
+	}
+	tls_failure(bufferevent_openssl_get_ssl(bev), bufferevent_get_openssl_error(bev), why,
+		    sizeof(why));
+	down(c, *e.text ? e.text : why);
+}
+
+static void dial(struct channel *c)
+{
+	struct sockaddr_storage sa;
+	int len = sizeof(sa);
+	SSL *ssl = tls_open(c->all->tls);
+
+	if (ssl)
+		c->bev = bufferevent_openssl_socket_new(c->all->base, -1, ssl,
+							BUFFEREVENT_SSL_CONNECTING,
+							BEV_OPT_CLOSE_ON_FREE);
+	if (!c->bev || evutil_parse_sockaddr_port(c->address, (struct sockaddr *)&sa, &len)) {
+		down(c, "no memory, or no address");
+		return;
+	}
+	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	if (bufferevent_socket_connect(c->bev, (struct sockaddr *)&sa, len))
+		down(c, "cannot connect");
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	dial(arg);
+}
+
+static struct channel *channel_new(struct channels *all, const char *address)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->retry = evtimer_new(all->base, on_retry, c);
+	if (!c->retry || strlen(address) >= sizeof(c->address)) {
+		free(c);
+		return NULL;
+	}
+	c->all = all;
+	strcpy(c->address, address);
+	c->upstream = (struct ofe_upstream){ attach, detach, message, drained, c };
+	LIST_INSERT_HEAD(&all->list, c, next);
+	dial(c);
+	return c;
+}
+
+static struct channel *channel_to(struct channels *all, const char *address)
+{
+	struct channel *c;
+
+	LIST_FOREACH(c, &all->list, next)
+		if (!strcmp(c->address, address))
+			return c;
+	return channel_new(all, address);
+}
+
+const struct ofe_upstream *channels_to(struct channels *all, const char *address)
+{
+	struct channel *c = channel_to(all, address);
+
+	return c ? &c->upstream : NULL;
+}
+
+bool channels_wait(struct channels *all, const char *address, struct programming *p,
+		   struct track *t, uint64_t revision, uint64_t now_ns)
+{
+	struct channel *c = channel_to(all, address);
+	struct held *h = c && c->up ? calloc(1, sizeof(*h)) : NULL;
+
+	if (!h)
+		return false;
+	h->programming = p;
+	h->revision = revision;
+	tracks_add(p, &h->tracks, t, now_ns);
+	LIST_INSERT_HEAD(&c->held, h, next);
+	say(c, 'w', revision, "");
+	return true;
+}
+
+void channels_behind(struct channels *all, uint64_t revision,
+		     void (*add)(void *to, const char *who), void *to)
+{
+	struct channel *c;
+	struct held *h;
+	char who[ADDRESS_LEN + 32];
+
+	LIST_FOREACH(c, &all->list, next)
+		LIST_FOREACH(h, &c->held, next) {
+			if (h->revision != revision)
+				continue;
+			snprintf(who, sizeof(who), "hosts of controller %s", c->address);
+			add(to, who);
+		}
+}
+
+int channels_new(struct event_base *base, const struct tls_files *files, channel_orphan_fn orphan,
+		 void *arg, struct channels **ret, struct error *e)
+{
+	struct channels *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return error_set(e, -ENOMEM, "no memory");
+	c->base = base;
+	c->orphan = orphan;
+	c->arg = arg;
+	err = tls_new(false, files, 1u << TLS_CONTROLLER, &c->tls, e);
+	if (err) {
+		free(c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+void channels_free(struct channels *all)
+{
+	struct channel *c;
+
+	if (!all)
+		return;
+	while ((c = LIST_FIRST(&all->list))) {
+		down(c, "the controller stops");
+		event_free(c->retry);
+		LIST_REMOVE(c, next);
+		free(c);
+	}
+	tls_free(all->tls);
+	free(all);
+}
