@@ -27,7 +27,7 @@ BPF := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/mirach_%.bpf.o,$(wildcard bpf/*.bpf.c
 SKELS := $(BPF:$(BUILD)/bpf/%.bpf.o=$(BUILD)/gen/%.skel.h)
 UNIT := $(basename $(call objs,selftests/unit/test_*.c))
 
-.PHONY: all deps check check-bpf check-net test bench baseline demo docs install lint clean
+.PHONY: all deps check check-bpf check-net test bench bench-scale baseline demo docs install lint clean
 all: $(BPF) $(BUILD)/mirachd $(BUILD)/mirachctl $(BUILD)/mirach-controller
 deps:
 	@scripts/deps
@@ -41,6 +41,8 @@ test: deps
 	@selftests/run
 bench: deps
 	@$(MAKE) --no-print-directory all benchtools && selftests/bench/run
+bench-scale: deps		# the control plane: 5,000 simulated hosts; about five minutes
+	@$(MAKE) --no-print-directory all benchtools && selftests/bench/run scale
 baseline: deps
 	@$(MAKE) --no-print-directory all verifier && selftests/verifier/matrix --update
 demo: deps
