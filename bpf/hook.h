@@ -17,11 +17,11 @@
  *   hook_tagged(ctx)              a VLAN tag is held beside the frame: its VID | FLOW_VLAN_PRESENT
  *   hook_tag_pop(pkt, n)          n VLAN tags off; addresses undefined until written
  *   hook_tag_push(pkt, tci)       a C-tag on; likewise
- *   hook_room(pkt, n)             n bytes between the Ethernet header and the rest; addresses undefined
  *   hook_encap(pkt, n, ip, udp)   n bytes for outer headers in front, of which ip and udp are theirs
  *   hook_front(pkt, n)            n bytes in front of the frame, which is payload from then on
  *   hook_decap(pkt, n)            n bytes of outer headers off the front
  *   hook_set_len(pkt, len)        cut or extend the end
+ *   hook_quote(pkt, quote, room)  Ethernet header, `room` open bytes, and the first `quote` bytes behind the header
  *   hook_load(pkt, at, buf, len)  bytes of the frame from offset `at` on, across buffers
  *   hook_sum(pkt, old, new)       a word outside any checksummed header changed
  *   hook_l4_sum(pkt, at, old, new) 16 bits under the sum at offset `at` changed; reloads

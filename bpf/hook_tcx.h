@@ -130,14 +130,6 @@ static __always_inline long hook_tag_push(struct pkt *pkt, __be16 tci)
 	return err;
 }
 
-static __always_inline long hook_room(struct pkt *pkt, __u32 n)
-{
-	long err = bpf_skb_adjust_room(pkt->ctx, n, BPF_ADJ_ROOM_MAC, 0);
-
-	hook_reload(pkt);
-	return err;
-}
-
 static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, __u32 udp_len)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |
@@ -205,6 +197,41 @@ static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
 {
 	long err = bpf_skb_change_tail(pkt->ctx, len, 0);
 
+	hook_reload(pkt);
+	return err;
+}
+
+/*
+ * The kernel does not shorten a frame that was once encapsulated (6.18: ENOTSUPP). It does take bytes
+ * out behind the MAC header, so the packet's end becomes the place for its beginning:
+ *
+ *   | MAC | quote | ........ cut ........ | room + quote |   ─►   | MAC | room | quote |
+ *
+ * Not for super-packets, whose segment size would stay behind: TCP sends a single segment next.
+ */
+static __always_inline long quote_decapped(struct pkt *pkt, const __u32 quote, const __u32 room)
+{
+	const __u32 keep = sizeof(struct eth_header) + room + quote;
+	__u8 bytes[128];
+
+	if (pkt->ctx->gso_size || pkt->ctx->len < keep || quote > sizeof(bytes) ||
+	    bpf_skb_load_bytes(pkt->ctx, sizeof(struct eth_header), bytes, quote) ||
+	    bpf_skb_adjust_room(pkt->ctx, -(int)(pkt->ctx->len - keep), BPF_ADJ_ROOM_MAC,
+				BPF_F_ADJ_ROOM_FIXED_GSO) ||
+	    bpf_skb_pull_data(pkt->ctx, keep))
+		return -1;
+	return bpf_skb_store_bytes(pkt->ctx, sizeof(struct eth_header) + room, bytes, quote, 0);
+}
+
+static __always_inline long hook_quote(struct pkt *pkt, const __u32 quote, const __u32 room)
+{
+	long err;
+
+	if (pkt->from_fabric)
+		err = quote_decapped(pkt, quote, room);
+	else
+		err = bpf_skb_change_tail(pkt->ctx, sizeof(struct eth_header) + quote, 0) ?:
+		      bpf_skb_adjust_room(pkt->ctx, room, BPF_ADJ_ROOM_MAC, 0);
 	hook_reload(pkt);
 	return err;
 }

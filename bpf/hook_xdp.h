@@ -103,11 +103,6 @@ static __always_inline long hook_tag_push(struct pkt *pkt, __be16 tci)
 	return 0;
 }
 
-static __always_inline long hook_room(struct pkt *pkt, __u32 n)
-{
-	return hook_grow(pkt, n);
-}
-
 static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, __u32 udp_len)
 {
 	(void)ip_len;
@@ -131,6 +126,13 @@ static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
 
 	hook_reload(pkt);
 	return err;
+}
+
+static __always_inline long hook_quote(struct pkt *pkt, const __u32 quote, const __u32 room)
+{
+	if (hook_set_len(pkt, sizeof(struct eth_header) + quote))
+		return -1;
+	return hook_grow(pkt, room);
 }
 
 static __always_inline long hook_load(struct pkt *pkt, __u32 at, void *buf, __u32 len)

@@ -63,7 +63,7 @@ static __always_inline __u32 sum_of(void *p, const __u32 len, __u32 start)
 /* Cuts the packet to its quote and opens @headers bytes in front of its IP header. */
 static __always_inline int error_room(struct pkt *pkt, const __u32 quote, const __u32 headers)
 {
-	if (hook_set_len(pkt, sizeof(struct eth_header) + quote) || hook_room(pkt, headers))
+	if (hook_quote(pkt, quote, headers))
 		return -1;
 	if (pkt->data + sizeof(struct eth_header) + headers + quote > pkt->end)
 		return -1;
