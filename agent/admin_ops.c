@@ -12,6 +12,7 @@ static const struct admin_op *const tables[] = {
 	admin_port_ops,
 	admin_control_ops,
 	admin_flow_ops,
+	admin_board_ops,
 	admin_trace_ops,
 };
 

@@ -49,5 +49,6 @@ cJSON *admin_reply_error(const struct error *e);
 extern const struct admin_op admin_agent_ops[];	/* admin_ops_agent.c */
 extern const struct admin_op admin_port_ops[];	/* admin_ops_port.c */
 extern const struct admin_op admin_control_ops[];	/* admin_ops_control.c */
+extern const struct admin_op admin_board_ops[];	/* admin_ops_board.c */
 extern const struct admin_op admin_flow_ops[];	/* admin_ops_flow.c */
 extern const struct admin_op admin_trace_ops[];	/* admin_ops_trace.c */

@@ -21,7 +21,9 @@
 
 #include <agent/admin.h>
 #include <agent/change.h>
+#include <agent/endpoints.h>
 #include <agent/gro.h>
+#include <agent/hoverboards.h>
 #include <agent/instance.h>
 #include <agent/session.h>
 #include <agent/state.h>
@@ -90,6 +92,7 @@ static int start_dp(struct agent *a, struct error *e)
 		.dir = a->config->bpffs,
 		/* The flow table keeps an eighth in reserve: places that wait for a grace period. */
 		.n_flows = a->config->max_flows + a->config->max_flows / 7,
+		.n_endpoints = a->config->max_endpoints,
 	};
 
 	return dp_open(&options, &a->dp, e);
@@ -143,6 +146,16 @@ static int start_underlay(struct agent *a, struct error *e)
 	return underlay_new(a->base, a->dp, &a->underlay, e);
 }
 
+static int start_hoverboards(struct agent *a, struct error *e)
+{
+	return hoverboards_new(a->base, a->underlay, &a->hoverboards, e);
+}
+
+static int start_endpoints(struct agent *a, struct error *e)
+{
+	return endpoints_new(a->dp, a->underlay, &a->endpoints, e);
+}
+
 static int start_vports(struct agent *a, struct error *e)
 {
 	return vports_new(a->base, a->dp, a->underlay, a->hub_slot, &a->vports, e);
@@ -180,14 +193,37 @@ static int hold(struct agent *a, struct error *e)
 	return 0;
 }
 
+/* Makes the table of endpoints what the file says. */
+static int endpoints_of_file(struct agent *a, const struct config *config, struct error *e)
+{
+	int err = 0;
+
+	if (a->state)
+		return 0;		/* the controller speaks for it */
+	endpoints_mark(a->endpoints);
+	for (unsigned int i = 0; !err && i < config->n_endpoints; i++) {
+		const struct config_endpoint *from = &config->endpoints[i];
+		struct endpoint_spec s = { .vni = config->networks[from->network].vni,
+					   .addr = from->addr, .host = from->host };
+
+		memcpy(s.mac, from->mac, ETH_ADDR_LEN);
+		err = endpoints_set(a->endpoints, &s, 1, e);
+	}
+	if (!err)
+		endpoints_sweep(a->endpoints);
+	return err;
+}
+
 static int start_policy(struct agent *a, struct error *e)
 {
-	struct change c;
+	struct change c = {};
 	int err;
 
 	if (a->held)
 		return hold(a, e);
-	err = change_begin(&c, a, a->config, e);
+	err = endpoints_of_file(a, a->config, e);
+	if (!err)
+		err = change_begin(&c, a, a->config, e);
 	if (!err)
 		err = wait_settled(a);
 	if (!err)
@@ -232,8 +268,9 @@ static int start_session(struct agent *a, struct error *e)
 }
 
 static int (*const ladder[])(struct agent *a, struct error *e) = {
-	start_config, start_lock,  start_loop,	 start_dp,     start_hub,   start_flows, start_underlay,
-	start_vports, start_state, start_policy, start_session, start_admin, start_tick,
+	start_config, start_lock, start_loop, start_dp, start_hub, start_flows, start_underlay,
+	start_hoverboards, start_endpoints, start_vports, start_state, start_policy, start_session,
+	start_admin, start_tick,
 };
 
 static const char *counted(unsigned int n)
@@ -276,6 +313,8 @@ void agent_stop(struct agent *a)
 	state_free(a->state);
 	policy_free(a->policy);
 	vports_free(a->vports);
+	endpoints_free(a->endpoints);
+	hoverboards_free(a->hoverboards);
 	underlay_free(a->underlay);
 	flow_thread_free(a->flows);
 	dp_close(a->dp);
@@ -305,6 +344,7 @@ static int check_unchanged(const struct config *old, const struct config *new, s
 		{ "agent.socket", same_text(old->socket, new->socket) },
 		{ "agent.socket_group", same_text(old->socket_group, new->socket_group) },
 		{ "agent.busy_poll", old->busy_poll == new->busy_poll },
+		{ "limits.endpoints", old->max_endpoints == new->max_endpoints },
 		{ "limits.flows", old->max_flows == new->max_flows },
 		{ "limits.flow_idle", old->flow_idle_ms == new->flow_idle_ms },
 	};
@@ -328,7 +368,9 @@ static int reload(struct agent *a, struct error *e)
 	err = check_unchanged(a->config, config, e);
 	if (err)
 		goto free_config;
-	err = change_make(a, config, e);
+	err = endpoints_of_file(a, config, e);
+	if (!err)
+		err = change_make(a, config, e);
 	if (err)
 		goto restore;
 	config_free(a->config);
@@ -337,7 +379,7 @@ static int reload(struct agent *a, struct error *e)
 	return 0;
 
 restore:
-	if (change_make(a, a->config, &undo))
+	if (endpoints_of_file(a, a->config, &undo) || change_make(a, a->config, &undo))
 		log_error("cannot go back to the old configuration either", "error", undo.text);
 free_config:
 	config_free(config);

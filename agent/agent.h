@@ -2,7 +2,8 @@
 /*
  * agent.h - the pieces of mirachd and the order they start in
  *
- *	config ► lock ► dp ► hub ► flow thread ► underlay ► vports ► policy ► session ► admin socket
+ *	config ► lock ► dp ► hub ► flow thread ► underlay ► hoverboards ► endpoints ► vports ► policy
+ *	► session ► admin socket
  *
  * agent_start() climbs this ladder, agent_stop() goes down it; nothing that the
  * fast path needs is undone on the way down. The flow thread's socket is there
@@ -28,6 +29,8 @@ struct admin;
 struct session;
 struct state;
 struct usage_poll;
+struct endpoints;
+struct hoverboards;
 
 #define HUB_PREFIX "mirach"		/* devices mirach0n and mirach0f */
 #define HUB_SLOT_NEAR 1u		/* port slots of the hub's ends; vports begin after them */
@@ -58,6 +61,8 @@ struct agent {
 	struct hub hub;
 	uint32_t hub_slot;
 	struct underlay *underlay;
+	struct hoverboards *hoverboards;
+	struct endpoints *endpoints;
 	struct vports *vports;
 	struct flow_thread *flows;
 	struct policy *policy;		/* main thread's own copy, for trace */

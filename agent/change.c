@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <agent/agent.h>
+#include <agent/hoverboards.h>
 #include <agent/policy/policy.h>
 
 static int make_room(struct change *c)
@@ -16,19 +17,24 @@ static int make_room(struct change *c)
 	c->vport_slots = calloc(c->config->n_vports + 1, sizeof(uint32_t));
 	c->vport_nexthops = calloc(c->config->n_vports + 1, sizeof(uint32_t));
 	c->remote_nexthops = calloc(c->config->n_remotes + 1, sizeof(uint32_t));
-	return c->vport_slots && c->vport_nexthops && c->remote_nexthops ? 0 : -ENOMEM;
+	c->network_sets = calloc(c->config->n_networks + 1, sizeof(uint32_t));
+	return c->vport_slots && c->vport_nexthops && c->remote_nexthops && c->network_sets ?
+	       0 : -ENOMEM;
 }
 
 /* Two policies from the same bindings: the flow thread owns one, the other explains. */
-static int compile(struct change *c, struct error *e)
+static int compile(struct change *c, struct agent *a, struct error *e)
 {
-	const struct policy_bindings b = {
+	struct policy_bindings b = {
 		.vport_slots = c->vport_slots,
 		.vport_nexthops = c->vport_nexthops,
 		.remote_nexthops = c->remote_nexthops,
+		.network_sets = c->network_sets,
 	};
-	int err = policy_new(c->config, &b, &c->ours);
+	int err;
 
+	b.set_slots = hoverboards_slots(a->hoverboards, &b.n_sets);
+	err = policy_new(c->config, &b, &c->ours);
 	if (!err)
 		err = policy_new(c->config, &b, &c->theirs);
 	return err ? error_set(e, err, "cannot compile the policy: %s", strerror(-err)) : 0;
@@ -47,7 +53,9 @@ int change_begin(struct change *c, struct agent *a, const struct config *config,
 	if (err)
 		return err;
 	err = underlay_apply(a->underlay, config, c->uplink_slots, c->remote_nexthops, e);
-	return err ? err : compile(c, e);
+	if (!err)
+		err = hoverboards_apply(a->hoverboards, config, c->network_sets, e);
+	return err ? err : compile(c, a, e);
 }
 
 bool change_resolved(const struct agent *a)
@@ -67,6 +75,7 @@ int change_finish(struct change *c, struct agent *a, struct error *e)
 	err = vports_settle(a->vports, c->config, c->vport_slots, e);
 	if (err)
 		return err;
+	hoverboards_forget(a->hoverboards);
 	underlay_forget(a->underlay);
 	return 0;
 }
@@ -78,6 +87,7 @@ void change_done(struct change *c)
 	free(c->vport_slots);
 	free(c->vport_nexthops);
 	free(c->remote_nexthops);
+	free(c->network_sets);
 	*c = (struct change){};
 }
 

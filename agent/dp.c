@@ -53,6 +53,16 @@ struct flow *dp_flows(struct dp *dp)
 	return dp->flows;
 }
 
+struct flow_bucket *dp_endpoint_index(struct dp *dp)
+{
+	return dp->endpoint_index;
+}
+
+struct endpoint *dp_endpoints(struct dp *dp)
+{
+	return dp->endpoints;
+}
+
 /* libbpf's words, the verifier's among them, are for those who look for them. */
 static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -75,7 +85,8 @@ static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list arg
 static struct abi_record wanted_abi(const struct dp_options *o)
 {
 	struct abi_record abi = { .seq = MIRACH_ABI_SEQ, .n_buckets = BUCKETS_MIN,
-				  .n_flows = o->n_flows + 1 };
+				  .n_flows = o->n_flows + 1,
+				  .n_endpoints = o->n_endpoints + 1 };
 
 	while (abi.n_buckets < o->n_flows / 4)
 		abi.n_buckets *= 2;
@@ -91,6 +102,9 @@ static int check_abi(const struct dp *dp, const struct abi_record *there,
 	if (there->n_flows != wanted->n_flows || there->n_buckets != wanted->n_buckets)
 		return dp_other_set(dp->dir, e, "made for %u flows with the reserve, limits.flows asks for %u",
 				 there->n_flows - 1, wanted->n_flows - 1);
+	if (there->n_endpoints != wanted->n_endpoints)
+		return dp_other_set(dp->dir, e, "made for %u endpoints, limits.endpoints asks for %u",
+				 there->n_endpoints - 1, wanted->n_endpoints - 1);
 	return 0;
 }
 
@@ -163,13 +177,15 @@ struct mapping {
 	void **at;
 };
 
-#define N_MAPPINGS 5
+#define N_MAPPINGS 7
 
 static void list_mappings(struct dp *dp, struct mapping ret[N_MAPPINGS])
 {
 	const struct mapping all[N_MAPPINGS] = {
 		{ dp->skel->maps.flow_index, (void **)&dp->flow_index },
 		{ dp->skel->maps.flows, (void **)&dp->flows },
+		{ dp->skel->maps.endpoint_index, (void **)&dp->endpoint_index },
+		{ dp->skel->maps.endpoints, (void **)&dp->endpoints },
 		{ dp->skel->maps.nexthops, (void **)&dp->nexthops },
 		{ dp->skel->maps.ports, (void **)&dp->ports },
 		{ dp->skel->maps.port_index, (void **)&dp->port_index },

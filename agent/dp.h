@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include <lib/error.h>
+#include <mirach/endpoint.h>
 #include <mirach/flow.h>
 #include <mirach/nexthop.h>
 #include <mirach/port.h>
@@ -48,6 +49,7 @@ enum dp_hook {
 struct dp_options {
 	const char *dir;		/* own directory in a bpffs; mounted and made if missing */
 	uint32_t n_flows;		/* flows the table must hold */
+	uint32_t n_endpoints;		/* endpoints likewise */
 	bool no_tcx;			/* tests only: as if the kernel had no tcx */
 };
 
@@ -62,6 +64,8 @@ bool dp_adopted(const struct dp *dp);
 const struct abi_record *dp_abi(const struct dp *dp);
 struct flow_bucket *dp_flow_index(struct dp *dp);	/* abi->n_buckets entries */
 struct flow *dp_flows(struct dp *dp);			/* abi->n_flows entries, [0] unused */
+struct flow_bucket *dp_endpoint_index(struct dp *dp);	/* endpoint_buckets(abi->n_endpoints) entries */
+struct endpoint *dp_endpoints(struct dp *dp);		/* abi->n_endpoints entries, [0] unused */
 const struct nexthop *dp_nexthops(struct dp *dp, uint32_t *ret_n);
 const struct port *dp_ports(struct dp *dp);		/* PORT_MAX entries */
 
@@ -84,6 +88,9 @@ int dp_port_detach(struct dp *dp, const char *name, struct error *e);
 /* Next hops: writes the idle body and flips. Call dp_synchronize() between two sets of one id. */
 int dp_nexthop_set(struct dp *dp, uint32_t id, const struct nexthop_body *body,
 		   const struct ip_addr *remote, struct error *e);
+
+/* Whose it is, if not a host's own: a slot of a set of hoverboards. */
+void dp_nexthop_own(struct dp *dp, uint32_t id, uint64_t set, uint32_t slot);
 
 int dp_neighbour_set(struct dp *dp, const struct neighbour_key *key, const struct neighbour *n,
 		     struct error *e);

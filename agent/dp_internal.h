@@ -33,6 +33,8 @@ struct dp {
 
 	struct flow_bucket *flow_index;	/* mapped arrays */
 	struct flow *flows;
+	struct flow_bucket *endpoint_index;
+	struct endpoint *endpoints;
 	struct nexthop *nexthops;
 	struct port *ports;
 	struct port_bucket *port_index;

@@ -184,6 +184,12 @@ int dp_nexthop_set(struct dp *dp, uint32_t id, const struct nexthop_body *body,
 	return 0;
 }
 
+void dp_nexthop_own(struct dp *dp, uint32_t id, uint64_t set, uint32_t slot)
+{
+	dp->nexthops[id].set = set;	/* read by agents only */
+	dp->nexthops[id].slot = slot;
+}
+
 /* Neighbours. */
 
 int dp_neighbour_set(struct dp *dp, const struct neighbour_key *key, const struct neighbour *n,

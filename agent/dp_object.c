@@ -121,11 +121,17 @@ static int shape_object(struct dp *dp)
 	memcpy(skel->rodata->flow_secret, dp->abi.secret, sizeof(skel->rodata->flow_secret));
 	skel->rodata->flow_bucket_mask = dp->abi.n_buckets - 1;
 	skel->rodata->hub_packet_max = hub_packet_max();
+	skel->rodata->endpoint_bucket_mask = endpoint_buckets(dp->abi.n_endpoints) - 1;
 	err = bpf_map__set_max_entries(skel->maps.flow_index, dp->abi.n_buckets);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.flows, dp->abi.n_flows);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.flow_stats, dp->abi.n_flows);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.endpoint_index,
+					       endpoint_buckets(dp->abi.n_endpoints));
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.endpoints, dp->abi.n_endpoints);
 	return err;
 }
 
@@ -185,6 +191,7 @@ static int load_second(struct dp *dp, struct error *e)
 	memcpy(dp->tcx->rodata->flow_secret, dp->abi.secret, sizeof(dp->abi.secret));
 	dp->tcx->rodata->flow_bucket_mask = dp->abi.n_buckets - 1;
 	dp->tcx->rodata->hub_packet_max = hub_packet_max();
+	dp->tcx->rodata->endpoint_bucket_mask = endpoint_buckets(dp->abi.n_endpoints) - 1;
 	err = share_maps(dp);
 	if (err)
 		return error_set(e, err, "cannot share the maps between the hooks: %s",

@@ -82,6 +82,8 @@ static uint32_t claim_new(struct nexthops *n)
 {
 	uint32_t id = ids_take(&n->ids, 1, clock_now_ns());
 
+	if (id)
+		dp_nexthop_own(n->dp, id, 0, 0);
 	n->claimed[id] = id != 0;
 	return id;
 }
@@ -91,7 +93,8 @@ uint32_t nexthops_claim_tunnel(struct nexthops *n, const struct ip_addr *remote)
 	uint32_t id;
 
 	for (id = 1; id < n->ids.n; id++)
-		if (ids_taken(&n->ids, id) && ip_addr_equal(&n->map[id].remote, remote)) {
+		if (ids_taken(&n->ids, id) && !n->map[id].set &&
+		    ip_addr_equal(&n->map[id].remote, remote)) {
 			n->claimed[id] = true;
 			return id;
 		}
@@ -112,6 +115,21 @@ uint32_t nexthops_claim_way(struct nexthops *n, uint32_t of)
 		}
 	}
 	return claim_new(n);
+}
+
+uint32_t nexthops_claim_slot(struct nexthops *n, uint64_t set, uint32_t slot)
+{
+	uint32_t id;
+
+	for (id = 1; id < n->ids.n; id++)
+		if (ids_taken(&n->ids, id) && n->map[id].set == set && n->map[id].slot == slot) {
+			n->claimed[id] = true;
+			return id;
+		}
+	id = claim_new(n);
+	if (id)
+		dp_nexthop_own(n->dp, id, set, slot);
+	return id;
 }
 
 uint32_t nexthops_find_local(const struct nexthops *n, uint32_t port)
@@ -143,6 +161,7 @@ void nexthops_release(struct nexthops *n, uint32_t id)
 	template_down(&down);
 	if (nexthops_put(n, id, &down, NULL, &e) < 0)
 		log_error("next hop not withdrawn", "id", log_fmt("%u", id), "error", e.text);
+	dp_nexthop_own(n->dp, id, 0, 0);
 	n->claimed[id] = false;
 	n->port[id] = 0;
 	ids_release(&n->ids, id, clock_now_ns());

@@ -2,10 +2,10 @@
 /*
  * nexthops.h - who has which next hop id, and writing next hops safely
  *
- * Remote hosts, their ways of equal cost, and local vports share one space of ids. The
- * pinned map itself remembers the owners (struct nexthop.remote, the table of a host
- * with several ways, or the port of a local body), so a restarted agent finds every id
- * where its flows expect it.
+ * Remote hosts, their ways of equal cost, slots of hoverboards and local vports share one
+ * space of ids. The pinned map itself remembers the owners (struct nexthop.remote, the table
+ * of a host with several ways, .set and .slot, or the port of a local body), so a
+ * restarted agent finds every id where its flows expect it.
  *
  * A next hop holds two bodies and a write fills the idle one; before a second
  * write to the same id, every program run that may still read the body about to be
@@ -37,10 +37,11 @@ struct nexthops {
 int nexthops_init(struct nexthops *n, struct dp *dp, struct error *e);
 void nexthops_done(struct nexthops *n);
 
-/* The id of a remote host or of a local vport, an old one if there is one. 0: none is free. */
+/* The id of a remote host, a slot or a local vport, an old one if there is one. 0: none is free. */
 uint32_t nexthops_claim_tunnel(struct nexthops *n, const struct ip_addr *remote);
 /* One more way of the remote host whose id is @of: one that its table named before, or a new one. */
 uint32_t nexthops_claim_way(struct nexthops *n, uint32_t of);
+uint32_t nexthops_claim_slot(struct nexthops *n, uint64_t set, uint32_t slot);
 uint32_t nexthops_claim_local(struct nexthops *n, uint32_t port);
 uint32_t nexthops_find_local(const struct nexthops *n, uint32_t port);	/* without claiming; 0: none */
 /* Takes packets for @id down and lets the id rest. */

@@ -60,19 +60,38 @@ static bool set_hook(struct vport *v, enum config_hook wish, enum config_xdp_mod
 }
 
 /*
+ * With hoverboards the host answers for all of the subnet. Of a guest in two subnets of a family
+ * only one can be noted: then for all addresses of the family.
+ */
+static void name_gateway(struct vport *v, unsigned int family, const struct config_network *network,
+			 const struct config_subnet *subnet)
+{
+	bool first = ip_addr_is_zero(&v->port.gateway[family]);
+
+	if (first)
+		v->port.gateway[family] = subnet->gateway;
+	if (!network->n_hoverboards)
+		return;
+	if (first)
+		v->port.proxy[family] = subnet->prefix.len + 1;
+	else if (!ip_prefix_covers(&subnet->prefix, &v->port.gateway[family]))
+		v->port.proxy[family] = (family ? 0 : 96) + 1;
+}
+
+/*
  * The virtual gateway of the guest's subnets, one a family, in whose name the
  * fast path sends ICMP errors. The first that covers one of the guest's addresses.
  */
 static void name_gateways(struct vport *v, const struct config_network *network)
 {
 	memset(v->port.gateway, 0, sizeof(v->port.gateway));
+	memset(v->port.proxy, 0, sizeof(v->port.proxy));
 	for (unsigned int i = 0; i < v->n_addrs; i++) {
-		struct ip_addr *gateway = &v->port.gateway[!ip_addr_is_v4(&v->addrs[i])];
+		unsigned int family = !ip_addr_is_v4(&v->addrs[i]);
 
 		for (unsigned int k = 0; k < network->n_subnets; k++)
-			if (ip_addr_is_zero(gateway) &&
-			    ip_prefix_covers(&network->subnets[k].prefix, &v->addrs[i]))
-				*gateway = network->subnets[k].gateway;
+			if (ip_prefix_covers(&network->subnets[k].prefix, &v->addrs[i]))
+				name_gateway(v, family, network, &network->subnets[k]);
 	}
 }
 
@@ -109,10 +128,14 @@ void port_declare_uplink(struct vport *v, const struct port_tools *t, const stru
 {
 	const struct config_uplink *c = &config->uplinks[i];
 
-	if (set_hook(v, c->hook, c->xdp_mode))
+	if (set_hook(v, c->hook, c->xdp_mode) |
+	    (!(v->port.flags & PORT_HOVERBOARD) != (config->role != ROLE_HOVERBOARD)))
 		port_life_again(&v->life, false);
 	name_device(v, c->device);
 	v->port.kind = PORT_UPLINK;
+	v->port.flags &= ~PORT_HOVERBOARD;
+	if (config->role == ROLE_HOVERBOARD)
+		v->port.flags |= PORT_HOVERBOARD;
 	v->port.hub = t->hub_slot;
 	v->port.tunnel = config->tunnel;
 	v->port.tunnel_port = wire16(config->tunnel_port);
@@ -303,6 +326,7 @@ static void choose_hook(struct vport *v)
 	const struct hook_facts facts = {
 		.kind = v->link.kind,
 		.uplink = v->uplink,
+		.hoverboard = v->port.flags & PORT_HOVERBOARD,
 		.tags = v->vlan[0],
 		.generic = v->xdp_mode == XDP_MODE_GENERIC,
 		.vnet_hdr = v->link.vnet_hdr,

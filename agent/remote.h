@@ -39,7 +39,8 @@ struct remote_way {
 struct remote {
 	struct ip_addr addr;
 	uint32_t id;			/* what flows name */
-	bool leaving;			/* no configuration names it any more */
+	uint32_t claims;		/* of those who asked by name: hoverboards, endpoints */
+	bool leaving;			/* no configuration names it any more, nobody claims it */
 	bool inherited;			/* an earlier agent's answer is in force until we know better */
 	bool spread;			/* has a table */
 	uint16_t places[NEXTHOP_WAYS];

@@ -40,7 +40,9 @@ struct underlay {
 	struct event *timer;
 	uint64_t not_before_ns;		/* next run */
 	struct remote *remotes;		/* sorted by address */
-	unsigned int n_remotes;
+	unsigned int n_remotes, cap_remotes;
+	void (*watch_fn)(const struct ip_addr *addr, void *arg); /* somebody looked at the way to @addr */
+	void *watch_arg;
 };
 
 static int by_address(const void *a, const void *b)
@@ -54,6 +56,12 @@ static struct remote *find_remote(struct remote *remotes, unsigned int n, const 
 	const struct remote key = { .addr = *addr };
 
 	return n ? bsearch(&key, remotes, n, sizeof(key), by_address) : NULL;
+}
+
+static void tell(const struct underlay *u, const struct remote *r)
+{
+	if (u->watch_fn)
+		u->watch_fn(&r->addr, u->watch_arg);
 }
 
 /* When to run. */
@@ -83,8 +91,10 @@ static void run(struct underlay *u)
 
 	path_look(&u->tools.paths);
 	for (i = 0; i < u->n_remotes; i++)
-		if (remote_due_ns(&u->remotes[i]) <= now)
+		if (remote_due_ns(&u->remotes[i]) <= now) {
 			remote_refresh(&u->remotes[i], &u->tools, now);
+			tell(u, &u->remotes[i]);
+		}
 	cost = clock_now_ns() - now;
 	u->not_before_ns = now + cost + cost * RUN_GAP_FACTOR + RUN_GAP_MIN_MS * NS_PER_MS;
 	arm(u);
@@ -265,7 +275,7 @@ static int enter_hosts(struct underlay *u, struct remote *hosts, unsigned int n,
 			bool leaving = hosts[i].leaving;
 
 			hosts[i] = *old;
-			hosts[i].leaving = leaving;
+			hosts[i].leaving = leaving && !old->claims;
 			continue;
 		}
 		remote_init(&hosts[i], nexthops_claim_tunnel(&u->tools.nexthops, &hosts[i].addr), now);
@@ -328,14 +338,109 @@ int underlay_apply(struct underlay *u, const struct config *config, const uint32
 	}
 	free(u->remotes);
 	u->remotes = hosts;
-	u->n_remotes = n;
+	u->n_remotes = u->cap_remotes = n;
 	take_settings(u, config, uplink_slots);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		remote_reconsider(&hosts[i], &u->tools, clock_now_ns());
+		tell(u, &hosts[i]);
+	}
 	for (i = 0; i < config->n_remotes; i++)
 		ret_ids[i] = find_remote(u->remotes, n, &config->remotes[i].host)->id;
 	run(u);
 	return 0;
+}
+
+/* Hosts by claim. */
+
+static struct remote *find(const struct underlay *u, const struct ip_addr *addr)
+{
+	return find_remote(u->remotes, u->n_remotes, addr);
+}
+
+/* Room for one more in its place among the others, or NULL. */
+static struct remote *insert(struct underlay *u, const struct ip_addr *addr)
+{
+	const struct remote fresh = { .addr = *addr };
+	unsigned int at = 0;
+
+	if (u->n_remotes >= u->cap_remotes) {
+		unsigned int cap = u->n_remotes ? 2 * u->n_remotes : 16;
+		struct remote *more = reallocarray(u->remotes, cap, sizeof(*more));
+
+		if (!more)
+			return NULL;
+		u->remotes = more;
+		u->cap_remotes = cap;
+	}
+	while (at < u->n_remotes && by_address(&u->remotes[at], &fresh) < 0)
+		at++;
+	memmove(&u->remotes[at + 1], &u->remotes[at], (u->n_remotes - at) * sizeof(fresh));
+	u->remotes[at] = fresh;
+	u->n_remotes++;
+	return &u->remotes[at];
+}
+
+/* Before the first configuration nothing is known of uplinks; it looks at all hosts. */
+static struct remote *add(struct underlay *u, const struct ip_addr *addr)
+{
+	uint32_t id = nexthops_claim_tunnel(&u->tools.nexthops, addr);
+	struct remote *r = id ? insert(u, addr) : NULL;
+
+	if (!r)
+		return NULL;
+	remote_init(r, id, clock_now_ns());
+	if (u->tools.paths.n_uplinks) {
+		remote_reconsider(r, &u->tools, clock_now_ns());
+		arm(u);
+	}
+	return r;
+}
+
+uint32_t underlay_claim(struct underlay *u, const struct ip_addr *addr)
+{
+	struct remote *r = find(u, addr);
+
+	if (!r)
+		r = add(u, addr);
+	if (!r)
+		return 0;
+	r->claims++;
+	r->leaving = false;
+	return r->id;
+}
+
+/* Whether the configuration names it too shows when the next one is entered: until then it stays. */
+void underlay_unclaim(struct underlay *u, const struct ip_addr *addr)
+{
+	struct remote *r = find(u, addr);
+
+	if (r && r->claims)
+		r->claims--;
+}
+
+uint32_t underlay_host_id(const struct underlay *u, const struct ip_addr *addr)
+{
+	const struct remote *r = find(u, addr);
+
+	return r ? r->id : 0;
+}
+
+bool underlay_reachable(const struct underlay *u, const struct ip_addr *addr)
+{
+	const struct remote *r = find(u, addr);
+
+	return r && (remote_up(r) || r->inherited || !remote_settled(r));
+}
+
+void underlay_watch(struct underlay *u, void (*fn)(const struct ip_addr *addr, void *arg), void *arg)
+{
+	u->watch_fn = fn;
+	u->watch_arg = arg;
+}
+
+struct nexthops *underlay_nexthops(struct underlay *u)
+{
+	return &u->tools.nexthops;
 }
 
 uint32_t underlay_local_id(struct underlay *u, uint32_t port)

@@ -19,6 +19,7 @@
 #include <lib/error.h>
 
 struct event_base;
+struct nexthops;
 struct underlay;
 
 enum underlay_state { UNDERLAY_NO_ROUTE, UNDERLAY_PROBING, UNDERLAY_READY };
@@ -36,6 +37,18 @@ void underlay_free(struct underlay *u);
 int underlay_apply(struct underlay *u, const struct config *config, const uint32_t *uplink_slots,
 		   uint32_t *ret_ids, struct error *e);
 void underlay_forget(struct underlay *u);
+/*
+ * A host that no configuration need name: its next hop id, kept until as many underlay_unclaim()
+ * and an underlay_forget(). 0: none is free. @addr must not be part of the list itself.
+ */
+uint32_t underlay_claim(struct underlay *u, const struct ip_addr *addr);
+void underlay_unclaim(struct underlay *u, const struct ip_addr *addr);
+uint32_t underlay_host_id(const struct underlay *u, const struct ip_addr *addr);	/* 0: it is not known */
+/* False: it is known to be out of reach. */
+bool underlay_reachable(const struct underlay *u, const struct ip_addr *addr);
+/* @fn is called when the next hop of a host may have changed. For one. */
+void underlay_watch(struct underlay *u, void (*fn)(const struct ip_addr *addr, void *arg), void *arg);
+struct nexthops *underlay_nexthops(struct underlay *u);
 /* Next hop ids for local vports come out of the same space. Idempotent by @port. 0 = none free. */
 uint32_t underlay_local_id(struct underlay *u, uint32_t port);
 /* What the next hop of local vport @port says. @mtu: largest IP packet its device takes. */

@@ -8,11 +8,14 @@
  */
 #pragma once
 
+#include <bpf/hook.h>
 #include <mirach/abi.h>
 #include <mirach/hub.h>
 
+#include <maps/endpoint.h>
 #include <maps/flow.h>
 
 const volatile __u32 flow_secret[FLOW_SECRET_WORDS] = FLOW_SECRET_DEFAULT;
 const volatile __u32 flow_bucket_mask = FLOW_BUCKETS_DEFAULT - 1;
 const volatile __u32 hub_packet_max = HUB_PACKET_ONE;
+const volatile __u32 endpoint_bucket_mask = ENDPOINT_BUCKETS_DEFAULT - 1;

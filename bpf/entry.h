@@ -7,6 +7,7 @@
 #pragma once
 
 #include <bpf/path.h>
+#include <bpf/reflect.h>
 
 static __always_inline int egress(struct pkt *pkt, HOOK_CTX *ctx)
 {
@@ -40,6 +41,8 @@ static __always_inline int ingress(struct pkt *pkt, HOOK_CTX *ctx)
 	if (!port)
 		return DROP(NO_PORT);
 	verdict = decap(pkt, port);
+	if (verdict == VERDICT_PASSED && port->flags & PORT_HOVERBOARD)
+		return reflect(pkt);
 	if (verdict)
 		return verdict;
 	verdict = path_parse(pkt);
@@ -48,6 +51,8 @@ static __always_inline int ingress(struct pkt *pkt, HOOK_CTX *ctx)
 	if (pkt->frame.kind == FRAME_ARP)
 		return DROP(ETHERTYPE);		/* nothing is flooded between hosts */
 	verdict = decap_ecn(pkt);
+	if (!verdict && port->flags & PORT_HOVERBOARD)
+		verdict = board_forward(pkt, port->tunnel);
 	if (verdict)
 		return verdict;
 	return path_flow(pkt);

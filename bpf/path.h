@@ -11,17 +11,17 @@
  */
 #pragma once
 
+#include <bpf/board.h>
 #include <bpf/decap.h>
-#include <bpf/encap.h>
 #include <bpf/exit.h>
 #include <bpf/fragment.h>
 #include <bpf/hook.h>
 #include <bpf/hub.h>
 #include <bpf/icmp_error.h>
+#include <bpf/leave.h>
 #include <bpf/lookup.h>
 #include <bpf/responder.h>
 #include <bpf/stages.h>
-#include <maps/nexthop.h>
 
 /*
  * Bytes that may follow the IP packet: Ethernet pads to 60. More is a length that lies, and would
@@ -45,43 +45,6 @@ static __always_inline int path_parse(struct pkt *pkt)
 	return pkt->len - pkt->frame.end <= TRAILER_MAX ? CONTINUE : DROP(IP_HEADER);
 }
 
-/* The body in force, read once. */
-static __always_inline struct nexthop_body *nexthop_find(__u32 id)
-{
-	struct nexthop *nexthop = bpf_map_lookup_elem(&nexthops, &id);
-
-	return nexthop ? &nexthop->body[nexthop->active & 1] : 0;
-}
-
-/* Out through the action's next hop. */
-static __always_inline int path_nexthop(struct pkt *pkt, const struct action *action)
-{
-	struct nexthop_body *nh = nexthop_find(action->nexthop);
-	struct eth_header *eth = pkt->data;
-	int verdict;
-
-	if (!nh)
-		return DROP(BAD_ACTION);
-	if (nh->kind == NEXTHOP_SPREAD) {
-		nh = nexthop_find(nexthop_way(nh, pkt->digest));
-		if (!nh)
-			return DROP(BAD_ACTION);
-	}
-	if (nh->kind == NEXTHOP_DOWN)
-		return DROP(NEXTHOP_DOWN);
-	if (hook_wire_len(pkt) > nh->mtu)
-		return DROP(TOO_BIG);
-	if ((void *)(eth + 1) > pkt->end)
-		return DROP(SHORT_FRAME);
-	copy_macs(eth, action->dmac);
-	if (nh->kind == NEXTHOP_TUNNEL) {
-		verdict = encap(pkt, nh, action->vni);
-		if (verdict)
-			return verdict;
-	}
-	return pkt_redirect(pkt, nh->port);
-}
-
 static __always_inline void count_flow(const struct pkt *pkt)
 {
 	struct flow_stats *stats = bpf_map_lookup_elem(&flow_stats, &pkt->flow);
@@ -96,7 +59,7 @@ static __always_inline int path_forward(struct pkt *pkt, const struct action *ac
 {
 	int verdict = action->stages ? stages_run(pkt, action) : CONTINUE;
 
-	return verdict ?: path_nexthop(pkt, action);
+	return verdict ?: leave(pkt, action->nexthop, action->dmac, action->vni);
 }
 
 static __always_inline int path_act(struct pkt *pkt, const struct action *action)
@@ -114,6 +77,8 @@ static __always_inline int path_act(struct pkt *pkt, const struct action *action
 		return -(int)(action->reason & (REASON_MAX - 1)) ?: DROP(BAD_ACTION);
 	if (action->verdict == ACTION_GATEWAY)
 		return respond_gateway(pkt, action);
+	if (action->verdict == ACTION_ENDPOINT)
+		return board_act(pkt, action);
 	return DROP(BAD_ACTION);
 }
 

@@ -2,8 +2,9 @@
 /*
  * responder.h - ARP, Neighbour Discovery and the virtual gateway's echo
  *
- * Guests share a network but no wire: who has an address is known, so the host
- * answers in the instance's or the gateway's name and nothing is ever flooded.
+ * Guests share a network but no wire: who has an address is known, here or to the
+ * hoverboards, so the host answers in the instance's or the gateway's name and nothing
+ * is ever flooded.
  * The frame itself becomes the answer and goes back through the port it came by.
  *
  * All of this is off the common path and in functions of its own.
@@ -54,6 +55,37 @@ static __always_inline int owns_sender(__u32 port, __u32 vni, const struct ip_ad
 	return n && n->port == port;
 }
 
+static __always_inline int covers(const struct ip_addr *prefix, __u32 len,
+				  const struct ip_addr *addr)
+{
+	__u32 differ = 0;
+
+	for (__u32 i = 0; i < 4; i++, len = len > 32 ? len - 32 : 0) {
+		__u32 mask = len >= 32 ? ~0u : ~(~0u >> (len & 31));
+
+		differ |= host32(prefix->w[i] ^ addr->w[i]) & mask;
+	}
+	return !differ;
+}
+
+/*
+ * Who answers for @target: its owner, or in a network with hoverboards the gateway for all that
+ * is in the vport's subnet and that only hoverboards know. Nobody answers a guest about its own
+ * address, or duplicate address detection would fail.
+ */
+static __always_inline struct neighbour *neighbour_for(const struct pkt *pkt, const struct port *port,
+						       const struct ip_addr *target)
+{
+	const __u32 family = !ip_addr_is_v4(target);
+	struct neighbour *n = neighbour_find(port->vni, target);
+
+	if (n)
+		return n->port == pkt->port ? 0 : n;
+	if (!port->proxy[family] || !covers(&port->gateway[family], port->proxy[family] - 1, target))
+		return 0;
+	return neighbour_find(port->vni, &port->gateway[family]);
+}
+
 static __always_inline void addr_of_arp(struct ip_addr *a, const __u8 *ip)
 {
 	ip_addr_set_v4(a, *(__be32 *)ip);
@@ -77,8 +109,8 @@ static __noinline int respond_arp(struct pkt *pkt)
 	addr_of_arp(&target, arp->target_ip);
 	if (!owns_sender(pkt->port, port->vni, &sender))
 		return DROP(ARP);
-	n = neighbour_find(port->vni, &target);
-	if (!n || n->port == pkt->port)
+	n = neighbour_for(pkt, port, &target);
+	if (!n)
 		return DROP(ARP_UNKNOWN);	/* to its own address silence is the answer */
 
 	arp = pkt_l3(pkt, sizeof(*arp));
@@ -170,8 +202,8 @@ static __noinline int respond_solicitation(struct pkt *pkt)
 	target = nd->target;
 	if (!owns_sender(pkt->port, port->vni, &pkt->key.src))
 		return DROP(ND);
-	n = neighbour_find(port->vni, &target);
-	if (!n || n->port == pkt->port)
+	n = neighbour_for(pkt, port, &target);
+	if (!n)
 		return DROP(ND_UNKNOWN);	/* duplicate address detection: silence means free */
 	advertise(&a, n, &target, &pkt->key.src);
 	return write_advertisement(pkt, &a, n->mac);

@@ -28,6 +28,7 @@ static const struct word verdicts[] = {
 	{ ACTION_FORWARD, "forward" },
 	{ ACTION_DROP, "drop" },
 	{ ACTION_GATEWAY, "gateway" },
+	{ ACTION_ENDPOINT, "endpoint" },
 	{ 0, NULL },
 };
 

@@ -45,6 +45,7 @@ struct command {
 extern const struct command agent_commands[];	/* agent.c: status, reload, log, samples */
 extern const struct command vport_commands[];
 extern const struct command flow_commands[];
+extern const struct command hoverboard_commands[];
 extern const struct command nexthop_commands[];
 extern const struct command drops_commands[];
 extern const struct command trace_commands[];

@@ -31,7 +31,7 @@ struct abi_record {
 	__u32 seq;				/* MIRACH_ABI_SEQ */
 	__u32 n_buckets;			/* entries of map flow_index, a power of two */
 	__u32 n_flows;				/* entries of map flows and flow_stats */
-	__u32 pad;
+	__u32 n_endpoints;			/* entries of map endpoints, and endpoint_buckets() of it */
 	__u32 secret[FLOW_SECRET_WORDS];	/* seeds of flow_digest(), random per map set */
 };
 _Static_assert(sizeof(struct abi_record) == 80, "abi_record layout");

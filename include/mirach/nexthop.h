@@ -79,8 +79,9 @@ MIRACH_INLINE __u32 nexthop_way(const struct nexthop_body *nh, __u64 digest)
 /* Entry of map nexthops. Index 0 is never used. */
 struct nexthop {
 	__u32 active;				/* body[active & 1] is the one in force */
-	__u32 pad[3];				/* zero */
+	__u32 slot;				/* of a set of hoverboards: which one, ... */
+	__u64 set;				/* ... and of which set; 0 = a vport's, or a host's own */
 	struct nexthop_body body[2];
-	struct ip_addr remote;			/* tunnel: the remote host; a restarted agent finds its ids by it */
+	struct ip_addr remote;			/* tunnel: the remote host; with set and slot what a restarted agent finds its ids by */
 };
 _Static_assert(sizeof(struct nexthop) == 256, "nexthop layout");

@@ -39,6 +39,8 @@ _Static_assert(sizeof(struct port_bucket) == 64, "a bucket is one cache line");
 #define PORT_MUTED 2u				/* the device is down: tcx redirects nothing to it, as XDP finds no device in port_devs */
 #define PORT_FINISHES 4u			/* for agents: one of them switched a checksum offload off, the guest's or the uplink's */
 
+#define PORT_HOVERBOARD 8u			/* uplink: sends on what is for endpoints elsewhere, and answers S-BFD */
+
 /* Entry of map ports. */
 struct port {
 	__u32 ifindex;				/* 0 while the device is away */
@@ -57,7 +59,9 @@ struct port {
 	struct ip_addr underlay[2];		/* uplink: this host's tunnel endpoints, IPv4 then IPv6; zero = none */
 	struct ip_addr gateway[2];		/* vport: the virtual gateway's addresses, likewise */
 	char name[PORT_NAME_LEN];		/* NUL-terminated; a restarted agent finds its slots by it */
-	__u32 tail[5];				/* zero, up to 192 bytes */
+	__u8 proxy[2];				/* vport: length of the prefix around `gateway` whose addresses are all answered for, + 1; 0 = none */
+	__u16 tail0;				/* zero, ... */
+	__u32 tail[4];				/* ... up to 192 bytes */
 };
 _Static_assert(sizeof(struct port) == 192, "port layout");
 

@@ -111,6 +111,34 @@ struct udp_header {
 };
 _Static_assert(sizeof(struct udp_header) == 8, "UDP header");
 
+/* BFD control packet without authentication; RFC 5880 section 4.1. */
+struct bfd_header {
+	__u8 version_diag;
+	__u8 state_flags;
+	__u8 detect_mult;
+	__u8 len;
+	__be32 my_discriminator;
+	__be32 your_discriminator;
+	__be32 min_tx, min_rx, min_echo_rx;	/* microseconds */
+};
+_Static_assert(sizeof(struct bfd_header) == 24, "BFD control packet");
+#define BFD_VERSION 1
+#define BFD_STATE_UP 0xc0
+#define BFD_STATE_MASK 0xc0
+#define BFD_POLL 0x20
+#define BFD_FINAL 0x10
+#define BFD_INDEPENDENT 0x08			/* of the control plane */
+#define BFD_AUTH 0x04
+#define BFD_DEMAND 0x02
+#define SBFD_PORT 7784				/* RFC 7881 section 3 */
+
+/* What a hoverboard answers to; RFC 7880 section 3.1 leaves the choice: its address, IPv6 folded. */
+MIRACH_INLINE __be32 sbfd_discriminator(const struct ip_addr *addr)
+{
+	return ip_addr_is_v4(addr) ? addr->w[3] :
+				     addr->w[0] ^ addr->w[1] ^ addr->w[2] ^ addr->w[3];
+}
+
 /* The first words of TCP (RFC 9293 section 3.1); 20 bytes at least. */
 struct tcp_header {
 	__be16 sport;

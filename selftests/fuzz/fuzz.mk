@@ -15,6 +15,7 @@ fuzz_objs = $(patsubst %.c,$(FUZZ)/%.o,$(wildcard $(1)))
 fuzzers: $(FUZZERS) $(FUZZ)/seeds/stamp
 $(FUZZ)/fuzz_parse: $(call fuzz_objs,selftests/fuzz/fuzz_parse.c)
 $(FUZZ)/fuzz_pmtu: $(call fuzz_objs,selftests/fuzz/fuzz_pmtu.c agent/pmtu.c lib/addr.c)
+$(FUZZ)/fuzz_health: $(call fuzz_objs,selftests/fuzz/fuzz_health.c agent/health.c)
 $(FUZZ)/fuzz_config: $(call fuzz_objs,selftests/fuzz/fuzz_config.c agent/config*.c lib/doc.c lib/addr.c lib/error.c)
 $(FUZZ)/fuzz_admin: $(call fuzz_objs,selftests/fuzz/fuzz_admin.c $(filter-out agent/main.c,$(wildcard agent/*.c)) agent/policy/*.c lib/*.c)
 $(FUZZ)/fuzz_frame: $(call fuzz_objs,selftests/fuzz/fuzz_frame.c lib/frame.c lib/error.c)

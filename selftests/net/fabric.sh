@@ -34,7 +34,10 @@ HOOK=${HOOK:-}				# of every vport: xdp, tcx; empty: auto
 SAMPLES='[]'
 MORE_REMOTES=''				# lines of YAML for `remotes`
 
-declare -A SUBNET4=([a]=192.0.2 [b]=198.51.100 [c]=203.0.113)
+BOARDS=()				# hosts that are hoverboards, and know all instances; the others know their own
+ROUTES='[]'				# of the hoverboards
+
+declare -A SUBNET4=([a]=192.0.2 [b]=198.51.100 [c]=203.0.113 [d]=100.64.0)
 host4() { echo "${SUBNET4[$1]}.2"; }
 host6() { echo "2001:db8:$1::2"; }
 host_ip() { "host$UNDERLAY" "$1"; }
@@ -138,12 +141,22 @@ address_guest() { # INSTANCE DEVICE
 
 # ---- configuration ---------------------------------------------------------
 
+is_board() { [[ " ${BOARDS[*]} " == *" $1 "* ]]; }
+board_list() {
+	local h list=''
+	for h in "${BOARDS[@]}"; do
+		list+=", \"$(host_ip "$h")\""
+	done
+	echo "${list#, }"
+}
+
 config_networks() {
 	local n
 	for n in "${NETWORKS[@]}"; do
 		cat <<-EOF
 		  - name: $n
 		    vni: ${VNI_OF[$n]}
+		    hoverboards: [$(board_list)]
 		    subnets:
 		      - {prefix: 10.0.0.0/24, gateway: 10.0.0.1}
 		      - {prefix: 10.0.1.0/24, gateway: 10.0.1.1}
@@ -176,19 +189,31 @@ config_remote() { # INSTANCE
 	done
 }
 
+config_endpoint() { # INSTANCE
+	local address
+	for address in "$(ip4 "$1")" "$(ip6 "$1")"; do
+		echo "  - {network: ${NETWORK_OF[$1]}, address: \"$address\"," \
+			"mac: \"$(mac "$1")\", host: \"$(host_ip "${HOST_OF[$1]}")\"}"
+	done
+}
+
 # config HOST: the configuration file of a host, on standard output.
 config() {
-	local i vports='' remotes=$MORE_REMOTES
+	local i vports='' remotes=$MORE_REMOTES endpoints='' role=host routes='[]'
+	is_board "$1" && role=hoverboard && routes=$ROUTES
 	for i in "${INSTANCES[@]}"; do
 		if [[ ${HOST_OF[$i]} == "$1" ]]; then
 			vports+=$'\n'$(config_vport "$i")
-		else
+		elif [[ $role == hoverboard ]]; then
+			endpoints+=$'\n'$(config_endpoint "$i")
+		elif ((${#BOARDS[@]} == 0)) || [[ " ${OFFLOADED:-} " == *" $i "* ]]; then
 			remotes+=$'\n'$(config_remote "$i")
 		fi
 	done
 	cat <<-EOF
 	host:
 	  name: host-$1
+	  role: $role
 	  underlay: [$(host4 "$1"), "$(host6 "$1")"]
 	  uplinks:
 	    - {device: up0$UPLINK_MORE}
@@ -201,6 +226,8 @@ config() {
 	$(config_networks)
 	vports:${vports:- []}
 	remotes:${remotes:- []}
+	routes: $routes
+	endpoints:${endpoints:- []}
 	samples: $SAMPLES
 	EOF
 }
@@ -238,12 +265,14 @@ agent_launch() {
 
 # Every device is in the state it will stay in, every next hop answered.
 agent_settled() {
+	local vports=1
+	is_board "$1" && vports=0
 	alive "${AGENT[$1]}" || {
 		echo "the agent of host $1 ended"
 		return 1
 	}
-	ctl "$1" --json status | jq -e '
-		.vports.attaching == 0 and .vports.ready + .vports.absent + .vports.refused > 0 and
+	ctl "$1" --json status | jq -e --argjson n "$vports" '
+		.vports.attaching == 0 and .vports.ready + .vports.absent + .vports.refused >= $n and
 		.vports.refused == 0 and .uplinks.ready > 0 and
 		.nexthops.probing == 0' >/dev/null
 }
