@@ -119,6 +119,12 @@ static int send(const struct server *s, const struct documents *docs, const char
 
 	if (!text)
 		return CLI_FAILED;
+	if (strlen(text) > DOC_SIZE_MAX) {
+		fprintf(stderr, "mirachctl: %zu bytes of documents are more than one transaction holds: %u\n",
+			strlen(text), DOC_SIZE_MAX);
+		free(text);
+		return CLI_FAILED;
+	}
 	rc = server_ask(s, "POST", view_fmt("/v1/apply%s", query), text, wait_s, true, &a);
 	free(text);
 	if (rc == CLI_OK) {

@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,8 +150,13 @@ static int bind_to(struct http *h, enum http_kind kind, const struct sockaddr *s
 		evconnlistener_new_bind(h->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE |
 					LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, 128, sa, len);
 
+	int on = 1;
+
 	if (!listener)
 		return error_set(e, -errno, "cannot listen on %s: %s", where, strerror(errno));
+	/* Connections inherit it; without it an answer waits for the client's delayed ACK. */
+	if (kind != HTTP_SOCKET)
+		setsockopt(evconnlistener_get_fd(listener), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (!evhttp_bind_listener(h->listeners[kind].evhttp, listener)) {
 		evconnlistener_free(listener);
 		return error_set(e, -ENOMEM, "no memory");

@@ -197,7 +197,7 @@ static void read_header_name(const struct doc *d, const char *field, const char 
 
 static void read_revision(struct object *o, const struct doc *d, struct problems *p)
 {
-	static const struct field revision = { "revision", FIELD_UINT, .max = UINT64_MAX >> 1 };
+	static const struct field revision = { .name = "revision", .type = FIELD_UINT, .max = UINT64_MAX >> 1 };
 	size_t old = problems_enter(p, "revision");
 
 	if (d)
@@ -206,13 +206,13 @@ static void read_revision(struct object *o, const struct doc *d, struct problems
 }
 
 /* What a document may hold beside its spec, by scope. */
+#define NAMED(field) { .name = field }
+#define COMMON NAMED("kind"), NAMED("name"), NAMED("labels"), NAMED("spec"), NAMED("status"), \
+	       NAMED("revision"), NAMED("delete")
 static const struct field header_fields[][9] = {
-	[SCOPE_TENANT] = { { "kind" }, { "tenant" }, { "name" }, { "labels" }, { "spec" },
-			   { "status" }, { "revision" }, { "delete" }, {} },
-	[SCOPE_FABRIC] = { { "kind" }, { "name" }, { "labels" }, { "spec" }, { "status" },
-			   { "revision" }, { "delete" }, {} },
-	[SCOPE_GLOBAL] = { { "kind" }, { "region" }, { "name" }, { "labels" }, { "spec" },
-			   { "status" }, { "revision" }, { "delete" }, {} },
+	[SCOPE_TENANT] = { COMMON, NAMED("tenant"), {} },
+	[SCOPE_FABRIC] = { COMMON, {} },
+	[SCOPE_GLOBAL] = { COMMON, NAMED("region"), {} },
 };
 
 static void read_header(struct object *o, const struct doc *d, const char *tenant_default,
@@ -237,7 +237,7 @@ static void read_header(struct object *o, const struct doc *d, const char *tenan
 
 static void read_delete(const struct doc *d, struct problems *p, bool *ret)
 {
-	static const struct field field = { "delete", .type = FIELD_BOOL };
+	static const struct field field = { .name = "delete", .type = FIELD_BOOL };
 	size_t old = problems_enter(p, "delete");
 
 	if (d)

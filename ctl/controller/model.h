@@ -138,7 +138,6 @@ struct network {
 		char *description;
 		uint64_t vni;			/* allocated; tenants do not see it */
 		uint8_t gateway_mac[ETH_ADDR_LEN];
-		uint64_t mtu;			/* 0: what the underlay leaves */
 		uint64_t offload_threshold;	/* bit/s */
 		struct name_list hoverboards;	/* none: all */
 	} spec;

@@ -2,7 +2,10 @@
 /*
  * validate_alloc.c - VNIs, MACs and addresses for those who did not ask for one
  *
- *	hash of "tenant/name" ──► first place to try ──► next, next, ... ──► free
+ *	hash of "tenant/name" ──► first place to try, and how far to the next ──► ... ──► free
+ *
+ * The steps are such that every place comes up once, and so that runs of places in
+ * use, as people fill subnets from below, are left at once.
  */
 #include <ctl/controller/validate_parts.h>
 
@@ -23,13 +26,23 @@ static uint64_t name_hash(const struct object *o, uint64_t seed)
 	return XXH3_64bits_withSeed(path, n, seed);
 }
 
+/* How far from one place to the next of @n, so that all come up: prime to @n. */
+static uint64_t step_of(const struct object *o, uint64_t n)
+{
+	static const uint64_t primes[] = { 15485863, 32452843 };
+
+	if (!(n & (n - 1)))
+		return name_hash(o, 1) | 1;
+	return n % primes[0] ? primes[0] : primes[1];
+}
+
 static void allocate_vni(struct validation *v, struct network *net)
 {
 	uint64_t n = v->options->vni_max - v->options->vni_min + 1;
-	uint64_t start = name_hash(&net->o, 0) % n;
+	uint64_t start = name_hash(&net->o, 0) % n, step = step_of(&net->o, n) % n;
 
 	for (uint64_t i = 0; i < n && i <= v->set->vnis.n; i++) {
-		uint64_t vni = v->options->vni_min + (start + i) % n;
+		uint64_t vni = v->options->vni_min + (start + i * step) % n;
 
 		if (!model_set_by_vni(v->set, vni, NULL)) {
 			net->spec.vni = vni;
@@ -85,11 +98,12 @@ static bool allocate_in(struct validation *v, const struct instance *i, const st
 {
 	const struct ip_prefix *p = &subnet->spec.prefix;
 	uint64_t size = 1ull << host_bits(p), start = name_hash(&i->o, 0) % size;
+	uint64_t step = step_of(&i->o, size) % size;
 
 	if (subnet == v->full)
 		return false;
 	for (uint64_t n = 0; n < size; n++) {
-		uint32_t offset = (start + n) % size;
+		uint32_t offset = (start + n * step) % size;
 		struct ip_addr a = addr_at(p, offset);
 
 		if (is_reserved(p, offset) || ip_addr_equal(&a, &subnet->spec.gateway) ||

@@ -135,6 +135,22 @@ static void check_left_behind(struct validation *v, const struct subnet *old)
 			 " delete them in the same transaction", n, first->o.name);
 }
 
+static bool inside(const struct ip_prefix *p, const struct ip_prefix *of)
+{
+	return p->len >= of->len && ip_prefix_covers(of, &p->addr);
+}
+
+/* Routes are for what lies outside of the subnets. */
+static void check_routes_into(struct validation *v, const struct subnet *s, const struct network *net)
+{
+	for (const struct ref *r = net->routes; r; r = r->next)
+		if (inside(&ref_from(r, struct route)->spec.prefix, &s->spec.prefix)) {
+			complain(v, "spec.prefix", "Route %s leads somewhere inside of it; change or delete"
+				 " the route in the same transaction", r->from->name);
+			return;
+		}
+}
+
 static void check_subnet(struct validation *v, const struct subnet *s, const struct subnet *old)
 {
 	const struct network *net = (const struct network *)s->network.to;
@@ -156,6 +172,7 @@ static void check_subnet(struct validation *v, const struct subnet *s, const str
 			 net->o.name, n, SUBNETS_MAX);
 	if (old)
 		check_left_behind(v, old);
+	check_routes_into(v, s, net);
 	if (ip_addr_is_zero(&s->spec.gateway))
 		return;
 	if (!ip_prefix_covers(p, &s->spec.gateway) || is_nobodys(p, &s->spec.gateway))
@@ -274,6 +291,10 @@ static void check_route(struct validation *v, const struct route *r)
 	const struct instance *i = (const struct instance *)r->instance.to;
 	const struct peering *p = (const struct peering *)r->peering.to;
 
+	for (const struct ref *s = ((struct network *)r->network.to)->subnets; s; s = s->next)
+		if (inside(&r->spec.prefix, &ref_from(s, struct subnet)->spec.prefix))
+			complain(v, "spec.prefix", "lies inside of Subnet %s; only what lies outside of the"
+				 " network's subnets can be routed", s->from->name);
 	if (other)
 		complain(v, "spec.priority", "Route %s has the same prefix and priority; give another"
 			 " priority", other->o.name);

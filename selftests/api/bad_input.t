@@ -71,7 +71,7 @@ def raw(c, data, seconds=5):
 def sizes(c):
     auth = f"Authorization: Bearer {c.tokens['operator:ann']}\r\n".encode()
     head = b"POST /v1/apply HTTP/1.1\r\nHost: x\r\n" + auth
-    got = raw(c, head + b"Content-Length: 100000000\r\n\r\n" + b"a" * 200000, 20)
+    got = raw(c, head + b"Expect: 100-continue\r\nContent-Length: 100000000\r\n\r\n", 20)
     tap.check("100 MB announced are refused before they are sent", b" 413 " in got[:20], got[:200])
     start = time.monotonic()
     try:

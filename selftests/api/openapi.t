@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0])
 from jsonschema import Draft202012Validator, ValidationError, RefResolver  # noqa: E402
-from api import Controller, WORLD, tap  # noqa: E402
+from api import ROOT, Controller, WORLD, tap  # noqa: E402
 
 SAMPLES = {
     "tenants": {"spec": {"description": "x"}},
@@ -74,6 +74,24 @@ def ask(c, document, path, method, kind):
     return problem if status < 300 else problem or f"status {status}: {reply}"
 
 
+def fields(schema, prefix=""):
+    """Every field below a schema, as docs/model.md writes it."""
+    for name, field in schema.get("properties", {}).items():
+        yield prefix + name, field["description"]
+        yield from fields(field, prefix + name + ".")
+        yield from fields(field.get("items", {}), prefix + name + "[].")
+
+
+def documented(document):
+    """Fields that docs/model.md does not tell of, in the words of the table."""
+    with open(ROOT + "/docs/model.md", encoding="utf-8") as f:
+        sections = {s.split("\n")[0]: s for s in f.read().split("\n### ")[1:]}
+    return [f"{kind}: {name}" for kind, schema in document["components"]["schemas"].items()
+            if "spec" in schema.get("properties", {})
+            for name, text in fields(schema["properties"]["spec"])
+            if f"| `{name}` |" not in sections.get(kind, "") or text not in sections[kind]]
+
+
 def main():
     with Controller() as c:
         status, document = c.ask("GET", "/v1/openapi.json", who=None)
@@ -88,6 +106,8 @@ def main():
         status, reply = c.apply(WORLD)
         tap.same("the world is declared", status, 200)
 
+        missing = documented(document)
+        tap.check("docs/model.md tells of every field of every kind", not missing, missing)
         operations = [(method, path) for path in document["paths"] for method in document["paths"][path]]
         for method, path in sorted(operations, key=lambda o: (ORDER[o[0]], o[1])):
             operation = document["paths"][path][method]

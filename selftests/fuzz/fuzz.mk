@@ -24,6 +24,8 @@ $(FUZZ)/fuzz_checkpoint: $(call fuzz_objs,selftests/fuzz/fuzz_checkpoint.c agent
 	lib/objset.c)
 $(FUZZ)/fuzz_etcd: $(call fuzz_objs,selftests/fuzz/fuzz_etcd.c ctl/controller/store_etcd_json.c lib/error.c)
 $(FUZZ)/fuzz_msg: $(call fuzz_objs,selftests/fuzz/fuzz_msg.c lib/msg.c lib/msg_host.c lib/objset.c lib/frame.c lib/error.c)
+$(FUZZ)/fuzz_model: $(call fuzz_objs,selftests/fuzz/fuzz_model.c ctl/controller/index.c ctl/controller/model*.c \
+	ctl/controller/problems.c ctl/controller/validate*.c lib/*.c)
 $(call fuzz_objs,agent/*.c): | $(SKELS)
 $(FUZZERS):
 	$(call run,LINK)$(FUZZ_CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

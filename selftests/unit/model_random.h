@@ -60,7 +60,7 @@ static inline struct object *random_tenant_object(enum kind kind)
 
 	switch (kind) {
 	case KIND_NETWORK:
-		return object_fmt("{kind: Network, tenant: t%u, name: n%u, spec: {mtu: 9000%s%s}}", t,
+		return object_fmt("{kind: Network, tenant: t%u, name: n%u, spec: {description: x%s%s}}", t,
 				  net, dice(3) ? "" : ", vni: 7",
 				  dice(6) ? "" : ", hoverboards: [b0]");
 	case KIND_SUBNET:
