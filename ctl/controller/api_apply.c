@@ -243,6 +243,8 @@ static int add_object(struct writing *w, const struct doc *d)
 	bool del;
 	int err;
 
+	if (w->document == API_DOCUMENTS_MAX)
+		return -E2BIG;
 	problems_document(&w->problems, w->document, d->line);
 	err = model_read_change(d, tenant, &w->problems, &o, &del);
 	if (!err)
@@ -269,11 +271,16 @@ void api_apply(struct api *a, struct http_request *r)
 	struct error e = {};
 	const char *body;
 	size_t len;
+	int err;
 
 	if (!w)
 		return;
 	body = http_body(r, &len);
-	if (doc_parse_each("body", body, len, add_document, w, &e) || w->problems.n)
+	err = doc_parse_each("body", body, len, add_document, w, &e);
+	if (err == -E2BIG)
+		error_set(&e, -EFBIG, "more than %d documents in one transaction; apply them in parts",
+			  API_DOCUMENTS_MAX);
+	if (err || w->problems.n)
 		refuse(w, &e);
 	else
 		submit(w);

@@ -15,6 +15,44 @@
 
 #include <lib/log.h>
 
+/* What the host said of an instance; tenants hear no more than whether it is ready. */
+static cJSON *instance_status(struct api *a, const struct http_request *r, const struct object *o)
+{
+	char id[MODEL_KEY_LEN];
+	cJSON *status;
+
+	snprintf(id, sizeof(id), "vport/%s.%s", o->tenant, o->name);
+	status = a->vmc ? vmc_vport_status(a->vmc, id) : NULL;
+	if (status && !r->who.operator) {
+		cJSON_DeleteItemFromObject(status, "host");
+		cJSON_DeleteItemFromObject(status, "problem");
+	}
+	return status;
+}
+
+static cJSON *peering_status(struct api *a, const struct object *o)
+{
+	cJSON *status = cJSON_CreateObject();
+
+	cJSON_AddBoolToObject(status, "active",
+			      model_set_peer(fm_set(a->fm), (const struct peering *)o) != NULL);
+	return status;
+}
+
+/* The object as declared, and what has become of it. */
+static cJSON *object_json(struct api *a, const struct http_request *r, const struct object *o)
+{
+	cJSON *json = model_json(o, api_view(r)), *status = NULL;
+
+	if (o->kind == KIND_INSTANCE)
+		status = instance_status(a, r, o);
+	if (o->kind == KIND_PEERING)
+		status = peering_status(a, o);
+	if (status)
+		cJSON_AddItemToObject(json, "status", status);
+	return json;
+}
+
 void api_get(struct api *a, struct http_request *r)
 {
 	char title[MODEL_TITLE_LEN];
@@ -26,7 +64,7 @@ void api_get(struct api *a, struct http_request *r)
 		return;
 	o = model_set_find(fm_set(a->fm), t.kind, t.tenant, t.name);
 	if (o) {
-		http_reply_json(r, 200, model_json(o, api_view(r)));
+		http_reply_json(r, 200, object_json(a, r, o));
 		return;
 	}
 	like.kind = t.kind;

@@ -8,6 +8,7 @@
 
 #define API_PAGE_MAX 1000u
 #define API_WAIT_MAX_S 600u
+#define API_DOCUMENTS_MAX 20000		/* of a transaction: judging them holds up the loop */
 
 struct api {
 	struct event_base *base;

@@ -126,8 +126,14 @@ void http_problem_fmt(struct http_request *r, int status, const char *title, con
 	http_problem(r, status, title, detail, NULL);
 }
 
+/* A client that only listens is not idle; one that does not take what is sent is. */
 void http_start(struct http_request *r, const char *type)
 {
+	struct evhttp_connection *conn = evhttp_request_get_connection(r->req);
+	const struct timeval idle = { .tv_sec = r->http->idle_s };
+
+	bufferevent_set_timeouts(evhttp_connection_get_bufferevent(conn), NULL, &idle);
+	set_header(r, "Connection", "close");
 	set_header(r, "Content-Type", type);
 	set_header(r, "Cache-Control", "no-store");
 	evhttp_send_reply_start(r->req, 200, "OK");

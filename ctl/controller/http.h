@@ -36,6 +36,7 @@ struct http_options {
 	const char *plain;		/* "127.0.0.1:PORT", "[::1]:PORT"; NULL: none */
 	const char *socket;		/* path; NULL: none */
 	const char *tokens;		/* path; NULL: none */
+	unsigned int idle_s;		/* 0: HTTP_IDLE_S */
 };
 
 struct http_request {

@@ -127,7 +127,7 @@ static int open_evhttp(struct http *h, enum http_kind kind, struct error *e)
 		return error_set(e, -ENOMEM, "no memory");
 	evhttp_set_max_body_size(l->evhttp, HTTP_BODY_MAX);
 	evhttp_set_max_headers_size(l->evhttp, HTTP_HEADERS_MAX);
-	evhttp_set_timeout(l->evhttp, HTTP_IDLE_S);
+	evhttp_set_timeout(l->evhttp, h->idle_s);
 	evhttp_set_allowed_methods(l->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
 						      EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD);
 	if (kind == HTTP_TLS)
@@ -209,6 +209,7 @@ int http_new(struct event_base *base, const struct http_options *o, http_fn fn, 
 	h->base = base;
 	h->fn = fn;
 	h->arg = arg;
+	h->idle_s = o->idle_s ?: HTTP_IDLE_S;
 	err = auth_new(o->tokens, &h->auth, e);
 	if (!err && o->listen)
 		err = open_tls(h, &o->tls, e) ?: listen_tcp(h, HTTP_TLS, o->listen, e);

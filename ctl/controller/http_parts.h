@@ -20,6 +20,7 @@ struct http {
 	struct auth *auth;
 	struct http_listener listeners[HTTP_KINDS];
 	char *socket_path;
+	unsigned int idle_s;
 	http_fn fn;
 	void *arg;
 	struct http_counts counts;

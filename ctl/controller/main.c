@@ -47,6 +47,8 @@ static const struct option_help {
 	  "the API without TLS, on a loopback address only" },
 	{ { "api-socket", required_argument, NULL, 'S' }, "PATH",
 	  "the API on a socket; whoever may open it is the operator" },
+	{ { "api-idle", required_argument, NULL, 'I' }, "SECONDS",
+	  "an API connection that stands still for so long is closed (default 30)" },
 	{ { "ca", required_argument, NULL, 'i' }, "FILE", "our authority, PEM: `mirachctl ca` makes one" },
 	{ { "cert", required_argument, NULL, 'c' }, "FILE", "our certificate" },
 	{ { "key", required_argument, NULL, 'k' }, "FILE", "our private key" },
@@ -176,6 +178,8 @@ static int set_option(struct options *o, int c)
 		return 0;
 	case 'N':
 		return set_number(&o->roles.shards);
+	case 'I':
+		return set_number(&o->roles.http.idle_s);
 	case 'p':
 		return set_number(&o->roles.ping_ms);
 	case 'u':

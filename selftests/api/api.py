@@ -6,7 +6,8 @@
         tap.check("it has a revision", status == 200, reply)
     tap.done()
 
-The store is SQLite in a directory of its own; certificates come from `mirachctl ca`,
+The store is SQLite in a directory of its own (or API_STORE, like etcd:http://127.0.0.1:2379, which must
+be empty); certificates come from `mirachctl ca`,
 those that must fail from openssl. Everything goes away on any exit.
 """
 import atexit
@@ -117,7 +118,8 @@ class Controller:
         cert, key = self.certificate("controller-c1")
         self.log = open(self.path("log"), "a", encoding="utf-8")
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "mirach-controller"), "--store", "sqlite:" + self.path("store.db"),
+            [os.path.join(BUILD, "mirach-controller"), "--store",
+             os.environ.get("API_STORE") or "sqlite:" + self.path("store.db"),
              "--api", f"127.0.0.1:{self.port}", "--api-plain", f"127.0.0.1:{self.plain}",
              "--api-socket", self.path("api.sock"), "--ca", self.ca, "--cert", cert, "--key", key,
              "--tokens", self.path("tokens"), *self.options], stdout=self.log, stderr=self.log)

@@ -43,6 +43,8 @@ def bodies(c):
                   f"{status} {json.dumps(reply)[:600]}")
     tap.has("the place is named", c.ask("POST", APPLY, b"kind: Tenant\nname: x\nspec:\n  foo: 1\n")[1],
             '"line": 4, "object": "Tenant x", "field": "spec.foo"')
+    status, reply = c.ask("POST", APPLY, b"---\n{kind: Tenant, name: t}\n" * 20001)
+    tap.check("more documents than a transaction holds", status == 413 and "20000 documents" in str(reply), (status, reply))
     status, reply = c.ask("PUT", WEB, {"name": "web-2", "spec": {"network": "front"}})
     tap.has("a body that is not what the address says", reply, "name must be web-1")
     status, reply = c.ask("GET", "/v1/tenants/acme/instances/" + "x" * 100)
@@ -110,7 +112,30 @@ def slow_clients(c):
     tap.same("clients that go before the answer harm nobody", c.ask("GET", WEB)[0], 200)
 
 
+def idle_clients():
+    """Connections that stand still are closed, in whatever state; one that is used is not."""
+    with Controller("--api-idle", "2") as c:
+        used, watching = c.connect(), c.connect()
+        watching.request("GET", "/v1/watch", headers={"Authorization": "Bearer " + c.tokens["operator:ann"]})
+        watched = watching.getresponse()
+        watched.readline()
+        still = [socket.create_connection(("127.0.0.1", port)) for port in (c.port, c.plain)]
+        half = socket.create_connection(("127.0.0.1", c.plain))
+        half.sendall(b"POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nkind:")
+        for _ in range(5):
+            assert c.ask("GET", "/v1/revision", conn=used)[0] == 200
+            time.sleep(1)
+        ends = []
+        for s in still + [half]:
+            s.settimeout(20)
+            ends.append(s.recv(4096))
+        tap.same("connections that stand still are closed", [b"200 OK" in e for e in ends], [False] * 3)
+        tap.has("one that listens stays", watched.readline().decode(), "BOOKMARK")
+        tap.same("one that is used stays", c.ask("GET", "/v1/revision", conn=used)[0], 200)
+
+
 def main():
+    idle_clients()
     with Controller() as c:
         assert c.apply(WORLD)[0] == 200
         before = c.ask("GET", "/v1/export")[1]

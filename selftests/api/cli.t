@@ -127,8 +127,10 @@ def watching(c):
 
 
 def waiting(c):
-    done = c.ctl("wait", "--timeout", "1")
-    tap.check("wait answers", done.returncode in (OK, FAILED, BEHIND), done)
+    done = ends("apply --wait names the hosts that have not got it", c.ctl("apply", "-f", "-", "--wait=1", input="{kind: Instance, tenant: acme, name: web-1,"
+         " spec: {network: front, host: host-b, device: tap0}}\n"), BEHIND, "host-b")
+    revision = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("revision"))
+    ends("wait likewise", c.ctl("wait", revision, "--timeout", "1"), BEHIND, "host-b")
     ends("wait for what is no revision", c.ctl("wait", "x"), USAGE, "no revision")
 
 

@@ -124,6 +124,30 @@ def watches(c):
     tap.same("a kind that is none", c.ask("GET", "/v1/watch?kind=foo")[0], 400)
 
 
+def statuses(c):
+    def peering():
+        return c.ask("GET", "/v1/tenants/acme/peerings/there")[1]["status"]
+    c.apply("{kind: Network, tenant: acme, name: far}\n---\n{kind: Peering, tenant: acme, name: there, spec:"
+            " {network: front, peer: acme/far}}\n")
+    tap.same("a peering one side has declared", peering(), {"active": False})
+    c.apply("{kind: Peering, tenant: acme, name: back, spec: {network: far, peer: acme/front}}\n")
+    tap.same("and both", peering(), {"active": True})
+
+
+def waits(c):
+    move = "kind: Instance\ntenant: acme\nname: web-1\nspec: {network: front, host: h2, device: tap0}\n"
+    status, reply = c.apply(move, "?wait=1")
+    moved = reply["revision"]
+    tap.same("hosts that are away are waited for and named", (status, reply["programmed"]["programmed"],
+                                                           "h2" in reply["programmed"]["missing"]), (202, False, True))
+    status, reply = c.apply("kind: Instance\nname: web-1\nlabels: {a: b}\nspec: {network: front}\n", "?wait=1",
+                            who="tenant:acme")
+    tap.same("a tenant is told how many at most", (status, "missing" in reply.get("programmed", {})), (status, False))
+    status, reply = c.ask("GET", f"/v1/programming?wait=0&revision={moved}")
+    tap.same("it can be asked afterwards", (status, reply["programmed"]), (202, False))
+    tap.same("a wait that is too long", c.apply(move, "?wait=601")[0], 400)
+
+
 def restart(c):
     before = c.ask("GET", "/v1/export")[1]
     tap.same("killed", c.stop(kill=True), -9)
@@ -139,6 +163,8 @@ def main():
         revisions(c)
         lists(c)
         watches(c)
+        statuses(c)
+        waits(c)
         restart(c)
     tap.done()
 
