@@ -13,6 +13,7 @@ those that must fail from openssl. Everything goes away on any exit.
 import atexit
 import json
 import os
+import resource
 import shutil
 import socket
 import ssl
@@ -68,7 +69,9 @@ def run(*argv, **kwargs):
 class Controller:
     """mirach-controller with TLS, plain and socket listeners."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, largest_file=None):
+        """@largest_file: bytes a file of it can have, which is a full disk to it."""
+        self.largest_file = largest_file
         self.dir = tempfile.mkdtemp(prefix="mirach-api-")
         self.options = options
         self.process = None
@@ -122,7 +125,8 @@ class Controller:
              os.environ.get("API_STORE") or "sqlite:" + self.path("store.db"),
              "--api", f"127.0.0.1:{self.port}", "--api-plain", f"127.0.0.1:{self.plain}",
              "--api-socket", self.path("api.sock"), "--ca", self.ca, "--cert", cert, "--key", key,
-             "--tokens", self.path("tokens"), *self.options], stdout=self.log, stderr=self.log)
+             "--tokens", self.path("tokens"), *self.options], stdout=self.log, stderr=self.log,
+            preexec_fn=self.limit)
         for _ in range(600):
             try:
                 if self.ask("GET", "/healthz")[0] == 200:
@@ -132,6 +136,10 @@ class Controller:
             assert self.process.poll() is None, open(self.path("log"), encoding="utf-8").read()
             time.sleep(0.1)
         raise AssertionError("the controller does not come up")
+
+    def limit(self):
+        if self.largest_file:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest_file, self.largest_file))
 
     def stop(self, kill=False):
         if self.process:

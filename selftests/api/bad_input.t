@@ -134,8 +134,29 @@ def idle_clients():
         tap.same("one that is used stays", c.ask("GET", "/v1/revision", conn=used)[0], 200)
 
 
+def full_disk():
+    """What the store has no room for is refused whole; what is there can be read, and room helps."""
+    with Controller(largest_file=3 << 20) as c:
+        assert c.apply(WORLD)[0] == 200
+        for n in range(100):
+            before = c.ask("GET", "/v1/export")[1]
+            status, reply = c.apply("".join(f"---\n{{kind: Tenant, name: t-{n}-{i}, spec: {{description: {'x' * 250}}}}}\n"
+                                            for i in range(400)))
+            if status != 200:
+                break
+        tap.same("a full disk: 507", status, 507)
+        tap.check("and what it means", reply["title"] == "The store is full" and reply["detail"], reply)
+        tap.same("nothing of it happened, and all can be read", c.ask("GET", "/v1/export")[1], before)
+        c.stop()
+        c.largest_file = None
+        c.start()
+        tap.same("it is all there later", c.ask("GET", "/v1/export")[1], before)
+        tap.same("and can be changed again", c.apply("kind: Tenant\nname: room\n")[0], 200)
+
+
 def main():
     idle_clients()
+    full_disk()
     with Controller() as c:
         assert c.apply(WORLD)[0] == 200
         before = c.ask("GET", "/v1/export")[1]
