@@ -32,6 +32,8 @@ static void on_closed(struct evhttp_connection *conn, void *arg)
 	struct http_request *r = arg;
 
 	(void)conn;
+	if (!evhttp_request_get_connection(r->req))
+		evhttp_request_free(r->req);	/* evhttp left it to us */
 	r->req = NULL;
 	if (r->on_gone)
 		r->on_gone(r->arg);
