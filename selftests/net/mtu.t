@@ -44,6 +44,41 @@ for address in "$(ip4 red-3)" "$(ip6 red-3)"; do
 	ok "TCP to $address with the guests' MTU at 1500" transfer red-1 red-3 "$address"
 done
 
+# datagrams SIZE ADDRESS WARM: one call sends 20 datagrams of that payload (UDP_SEGMENT), as QUIC
+# does; WARM: after one that opens the flow. Says how many arrive.
+datagrams() {
+	background red-3 "$TMP/datagrams" "$PYTHON" -c '
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 6000))
+s.settimeout(2)
+print("listening", flush=True)
+n = 0
+try:
+    while n < 20:
+        n += len(s.recv(2000)) == int(sys.argv[2])
+except TimeoutError:
+    pass
+print("arrived", n, flush=True)' "$2" "$1"
+	soon 10 grep -q listening "$TMP/datagrams"
+	on red-1 "$PYTHON" -c '
+import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((sys.argv[1], 6000))
+if sys.argv[3]:
+    s.send(b"first")
+    time.sleep(0.5)
+s.setsockopt(socket.IPPROTO_UDP, 103, int(sys.argv[2]))
+s.send(bytes(20 * int(sys.argv[2])))' "$2" "$1" "${3:-}"
+	soon 10 grep -q arrived "$TMP/datagrams" || true
+	awk '/^arrived/ { print $2 }' "$TMP/datagrams"
+}
+is "20 datagrams in one super-packet, which opens a flow" "$(datagrams 1422 "$(ip4 red-3)")" 20
+is "20 datagrams in one super-packet, each as long as fits" "$(datagrams 1422 "$(ip4 red-3)" warm)" 20
+is "the same over IPv6" "$(datagrams 1402 "$(ip6 red-3)" warm)" 20
+is "one byte more each, and the super-packet is too big" "$(datagrams 1423 "$(ip4 red-3)" warm)" 0
+forget red-1
+
 for i in red-1 red-3; do
 	on $i ip link set dev eth0 mtu 1450
 done
