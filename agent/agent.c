@@ -193,13 +193,13 @@ static int hold(struct agent *a, struct error *e)
 	return 0;
 }
 
-/* Makes the table of endpoints what the file says. */
+/* Makes the table of endpoints what the file says, or the checkpoint. */
 static int endpoints_of_file(struct agent *a, const struct config *config, struct error *e)
 {
 	int err = 0;
 
 	if (a->state)
-		return 0;		/* the controller speaks for it */
+		return state_endpoints_sync(a->state, e);
 	endpoints_mark(a->endpoints);
 	for (unsigned int i = 0; !err && i < config->n_endpoints; i++) {
 		const struct config_endpoint *from = &config->endpoints[i];

@@ -5,6 +5,7 @@
 #include <agent/object.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,10 +118,70 @@ static int shape(struct object *o)
 	return 0;
 }
 
+/* Endpoints. */
+
+static const char *text_of(const cJSON *json, const char *field)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, field);
+
+	return cJSON_IsString(v) ? v->valuestring : NULL;
+}
+
+const char *object_network(const struct object *o, char buf[OBJECT_ID_MAX + 1])
+{
+	const char *name = object_name(o), *slash = strchr(name, '/');
+
+	snprintf(buf, OBJECT_ID_MAX + 1, "%.*s", slash ? (int)(slash - name) : 0, name);
+	return buf;
+}
+
+/* Its network is part of its id, and not kept a second time. */
+static int read_endpoint(struct object *o, const cJSON *spec, struct error *e)
+{
+	const char *network = text_of(spec, "network"), *addr = text_of(spec, "address");
+	const char *host = text_of(spec, "host"), *mac = text_of(spec, "mac");
+	char named[OBJECT_ID_MAX + 1];
+	struct object_endpoint *ep = calloc(1, sizeof(*ep));
+
+	o->endpoint = ep;
+	if (!ep)
+		return error_set(e, -ENOMEM, "%s: no memory", o->id);
+	if (!network || strcmp(network, object_network(o, named)))
+		return error_set(e, -EBADMSG, "%s: network is not that of the id", o->id);
+	if (!addr || ip_addr_parse(addr, &ep->addr))
+		return error_set(e, -EBADMSG, "%s: address is none", o->id);
+	if (!host || ip_addr_parse(host, &ep->host))
+		return error_set(e, -EBADMSG, "%s: host is not an address", o->id);
+	if (!mac || mac_parse(mac, ep->mac))
+		return error_set(e, -EBADMSG, "%s: mac is none", o->id);
+	return 0;
+}
+
+static char *endpoint_spec(const struct object *o)
+{
+	char network[OBJECT_ID_MAX + 1], addr[IP_ADDR_STRLEN], host[IP_ADDR_STRLEN];
+	char mac[MAC_STRLEN], *text;
+
+	ip_addr_format(&o->endpoint->addr, addr, sizeof(addr));
+	ip_addr_format(&o->endpoint->host, host, sizeof(host));
+	mac_format(o->endpoint->mac, mac, sizeof(mac));
+	if (asprintf(&text, "{\"network\":\"%s\",\"address\":\"%s\",\"mac\":\"%s\",\"host\":\"%s\"}",
+		     object_network(o, network), addr, mac, host) < 0)
+		return NULL;
+	return text;
+}
+
+char *object_spec(const struct object *o)
+{
+	return o->endpoint ? endpoint_spec(o) : strdup(o->spec);
+}
+
 static int fill(struct object *o, const cJSON *spec, struct error *e)
 {
 	int err = 0;
 
+	if (o->kind == OBJECT_ENDPOINT)
+		return read_endpoint(o, spec, e);
 	o->spec = cJSON_PrintUnformatted(spec);
 	if (!o->spec)
 		err = -ENOMEM;
@@ -133,13 +194,6 @@ static int fill(struct object *o, const cJSON *spec, struct error *e)
 	if (err == -EFBIG)
 		return error_set(e, -EBADMSG, "%s: nested too deeply", o->id);
 	return err ? error_set(e, err, "%s: no memory", o->id) : 0;
-}
-
-static const char *text_of(const cJSON *json, const char *field)
-{
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, field);
-
-	return cJSON_IsString(v) ? v->valuestring : NULL;
 }
 
 int object_new(const cJSON *json, struct object **ret, struct error *e)
@@ -183,6 +237,7 @@ void object_put(struct object *o)
 	if (!o || --o->refs)
 		return;
 	free(o->spec);
+	free(o->endpoint);
 	doc_free(o->doc);
 	doc_free(o->encapsulation);
 	free(o);

@@ -109,6 +109,7 @@ static void succeed(struct state *s)
 {
 	const struct error none = {};
 
+	state_endpoints_remove(s);
 	object_set_commit(s->objects);
 	if (s->next) {
 		config_free(s->agent->config);
@@ -176,6 +177,7 @@ static void undo_change(struct state *s)
 	struct error e = {};
 
 	change_done(&s->change);
+	state_endpoints_undo(s);
 	if (!s->agent->held && change_make(s->agent, s->agent->config, &e))
 		log_error("cannot go back to the state before", "error", e.text);
 }
@@ -197,20 +199,27 @@ static void begin(struct state *s)
 {
 	struct state_blame blame = {};
 	struct error e = {};
+	bool only_endpoints;
 	int err;
 
 	s->changing = true;
 	s->began_ns = clock_now_ns();
 	err = swap_objects(s, &e);
-	if (!err && !s->rebuild && !batch_concerns_config(s)) {
-		succeed(s);
-		return;
-	}
+	only_endpoints = !s->rebuild && !batch_concerns_config(s);
 	s->rebuild = false;
-	if (!err)
+	if (!err && !only_endpoints)
 		err = state_build(s, &s->next, &blame, &e);
 	if (err) {
 		refuse(s, &e, &blame);
+		return;
+	}
+	if (state_endpoints_add(s, &e)) {
+		state_endpoints_undo(s);
+		refuse(s, &e, NULL);
+		return;
+	}
+	if (only_endpoints) {
+		succeed(s);
 		return;
 	}
 	if (change_begin(&s->change, s->agent, s->next, &e)) {

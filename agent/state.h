@@ -71,6 +71,8 @@ void state_free(struct state *s);	/* a checkpoint under way is written to its en
  * the caller's; NULL: there is none, the state is not known.
  */
 int state_restore(struct state *s, struct agent *a, struct config **ret_config, struct error *e);
+/* Makes the table of endpoints that of the set. For the start; later it follows the changes. */
+int state_endpoints_sync(struct state *s, struct error *e);
 void state_listen(struct state *s, const struct state_listener *l);
 
 /* One "update". -EBADMSG: the session is to end. Outcomes are told later. */

@@ -15,11 +15,12 @@
 
 /* Sections that a controller speaks for. */
 static const char *const ours[] = { "host",	"encapsulation", "networks",
-				    "vports",	"remotes",	 "samples" };
+				    "vports",	"remotes",	 "routes",
+				    "endpoints", "samples" };
 
 struct gathering {
 	const struct state_parts *parts;
-	struct doc root, host, networks, vports, remotes, name;
+	struct doc root, host, networks, vports, remotes, routes, name;
 	struct doc agent, limits;	/* the bootstrap file's, shown by a head of our own */
 	struct doc encapsulation;
 	char *name_text;
@@ -81,7 +82,7 @@ static struct doc *list_for(struct gathering *g, const struct object *o)
 	case OBJECT_DIRECT:
 		return &g->remotes;
 	case OBJECT_ROUTE:
-		return doc_find(o->doc, "host") ? &g->remotes : NULL;
+		return doc_find(o->doc, "host") ? &g->remotes : &g->routes;
 	case OBJECT_HOST:
 	case OBJECT_ENDPOINT:
 	case OBJECT_OTHER:
@@ -109,6 +110,7 @@ static void gather(struct gathering *g)
 	section(g, &g->networks, "networks", DOC_LIST);
 	section(g, &g->vports, "vports", DOC_LIST);
 	section(g, &g->remotes, "remotes", DOC_LIST);
+	section(g, &g->routes, "routes", DOC_LIST);
 	g->name = (struct doc){ .kind = DOC_SCALAR, .key = "name", .text = (char *)p->host };
 	hang(&g->host, &g->name);
 	if (p->bootstrap) {

@@ -24,9 +24,13 @@
 
 static void add_object(const struct object *o, void *arg)
 {
-	char v[DIGEST_STRLEN];
+	char v[DIGEST_STRLEN], *spec = object_spec(o);
 
-	checkpoint_object(arg, o->id, digest_format(&o->v, v), o->spec);
+	if (spec)
+		checkpoint_object(arg, o->id, digest_format(&o->v, v), spec);
+	else
+		((struct checkpoint_text *)arg)->failed = true;
+	free(spec);
 }
 
 static void write_now(struct state *s)

@@ -52,6 +52,14 @@ struct state {
 /* From what is in the set and the bindings. @blame may be NULL. */
 int state_build(struct state *s, struct config **ret, struct state_blame *blame, struct error *e);
 
+/*
+ * state_endpoints.c: the table follows the set. _add before the change, and undone if that
+ * fails; _remove when it is in force. _sync makes it equal, whatever it was.
+ */
+int state_endpoints_add(struct state *s, struct error *e);
+void state_endpoints_undo(struct state *s);
+void state_endpoints_remove(struct state *s);
+
 /* state_disk.c */
 int state_disk_open(struct state *s, struct error *e);
 void state_disk_close(struct state *s);

@@ -30,7 +30,7 @@ static int load_object(const cJSON *json, void *arg, struct error *e)
 
 	if (err)
 		return err;
-	FUZZ_CHECK(object_id_valid(o->id) && o->spec);
+	FUZZ_CHECK(object_id_valid(o->id) && !o->spec == !!o->endpoint);
 	FUZZ_CHECK(!object_set_add(l->set, o));
 	object_put(o);
 	return 0;

@@ -197,6 +197,12 @@ static void test_bad_objects(void **state)
 		{"{\"id\":\"a/b\\\"c\"}", "an object has no proper id"},
 		{"{\"id\":\"host/self\",\"v\":\"00\"}", "host/self: v is not 32 hex digits"},
 		{"{\"id\":\"host/self\",\"v\":\"" V "\"}", "host/self: spec is not an object"},
+		{OBJECT("endpoint/a.b/10.0.0.1", "\"network\":\"a.c\""),
+		 "endpoint/a.b/10.0.0.1: network is not that of the id"},
+		{OBJECT("endpoint/a.b/10.0.0.1", "\"network\":\"a.b\",\"address\":\"10.0.0\""),
+		 "endpoint/a.b/10.0.0.1: address is none"},
+		{OBJECT("endpoint/a.b/10.0.0.1", "\"network\":\"a.b\",\"address\":\"10.0.0.1\",\"host\":5"),
+		 "endpoint/a.b/10.0.0.1: host is not an address"},
 		{"{\"id\":\"host/self\",\"v\":\"" V "\",\"spec\":{\"a\":1,\"a\":2}}",
 		 "host/self: a field is given twice"},
 	};
@@ -222,6 +228,27 @@ static void test_unknown_kind_is_kept(void **state)
 	expect_int("kind", o->kind, OBJECT_OTHER);
 	expect_text("spec", o->spec, "{\"x\":1}");
 	assert_null(o->doc);
+	object_put(o);
+}
+
+/* An endpoint keeps what it says and not its text; the text comes out as it went in. */
+static void test_endpoint(void **state)
+{
+	const char *spec = "\"network\":\"a.b\",\"address\":\"fd00::7\",\"mac\":\"02:00:00:00:00:07\","
+			   "\"host\":\"192.0.2.9\"";
+	struct object *o = object(OBJECT("endpoint/a.b/fd00::7",
+					 "\"network\":\"a.b\",\"address\":\"fd00::7\","
+					 "\"mac\":\"02:00:00:00:00:07\",\"host\":\"192.0.2.9\""));
+	char network[OBJECT_ID_MAX + 1], want[200], *text;
+
+	(void)state;
+	expect_text("network", object_network(o, network), "a.b");
+	assert_non_null(o->endpoint);
+	assert_null(o->doc);
+	snprintf(want, sizeof(want), "{%s}", spec);
+	text = object_spec(o);
+	expect_text("spec", text, want);
+	free(text);
 	object_put(o);
 }
 
@@ -274,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_blame),
 		cmocka_unit_test(test_bad_objects),
 		cmocka_unit_test(test_unknown_kind_is_kept),
+		cmocka_unit_test(test_endpoint),
 		cmocka_unit_test(test_bootstrap),
 	};
 
