@@ -16,19 +16,7 @@ CONTROL=$CONTROL_IP:$CONTROL_PORT
 CA=$TMP/ca
 PEER=
 
-ca_make() {
-	mkdir -p "$CA" "$TMP/want"
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-		-subj /CN=mirach-test-ca -keyout "$CA/ca.key" -out "$CA/ca.crt" 2>/dev/null
-}
-
-# ca_issue NAME COMMON-NAME [DAYS]
-ca_issue() {
-	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
-		-keyout "$CA/$1.key" -out "$CA/$1.csr" 2>/dev/null
-	openssl x509 -req -in "$CA/$1.csr" -CA "$CA/ca.crt" -CAkey "$CA/ca.key" -CAcreateserial \
-		-days "${3:-2}" -out "$CA/$1.crt" 2>/dev/null
-}
+ca() { "$BUILD/mirachctl" ca "$@" --dir "$CA" >>"$TMP/ca.log" 2>&1; }
 
 # The file that is left to a host with a controller.
 config_bootstrap() {
@@ -43,17 +31,18 @@ config_bootstrap() {
 controlled() {
 	local h
 	CONTROLLED=yes
-	[[ -f $CA/ca.crt ]] || ca_make
-	ca_issue controller controller:c1
+	mkdir -p "$CA" "$TMP/want"
+	ca init
+	ca controller c1 --address "$CONTROL_IP"
 	for h in "${HOSTS[@]}"; do
-		ca_issue "host-$h" "host:host-$h"
+		ca host "host-$h"
 		config_bootstrap "$h" >"$TMP/$h.boot.yaml"
 	done
 }
 
 # Options of an agent with a controller; for agent_launch.
 control_options() {
-	local cert=${CERT_OF[$1]:-host-$1}
+	local cert=${CERT_OF[$1]:-host-host-$1}
 	printf '%s\n' --controller "$CONTROL" --name "host-$1" --ca "$CA/ca.crt" \
 		--cert "$CA/$cert.crt" --key "$CA/$cert.key" --state "$TMP/state/$1" \
 		--config "$TMP/$1.boot.yaml"
@@ -62,7 +51,7 @@ declare -A CERT_OF=()
 
 peer_start() {
 	background core "$TMP/peer.log" "$PYTHON" "$NET/control_peer.py" serve "$CONTROL_IP" "$CONTROL_PORT" \
-		"$CA/ca.crt" "$CA/controller.crt" "$CA/controller.key" "$TMP/want"
+		"$CA/ca.crt" "$CA/controller-c1.crt" "$CA/controller-c1.key" "$TMP/want"
 	PEER=$!
 	soon 10 grep -q listening "$TMP/peer.log"
 	hurry
@@ -101,4 +90,83 @@ told() {
 	before=$(peer_said "^ack host-$1 ")
 	tell "$@"
 	soon 20 peer_says "^ack host-$1 " "$before"
+}
+
+# ---- the real controller ---------------------------------------------------
+#
+#	BOARDS=(c d)		in front of it all: which hosts are hoverboards
+#	controller_start	starts mirach-controller where the scripted one would be
+#	declare			what fabric.sh was told, as objects: networks and instances of
+#				tenant `t`, hosts, hoverboards; applied, and waited for
+#
+# Objects of a scenario of its own are applied by `mc apply -f FILE --wait`.
+
+CONTROLLER_PID=
+OFFLOAD_COLD=${OFFLOAD_COLD:-30}
+
+controller_start() {
+	mkdir -p "$TMP/controller"
+	background core "$TMP/controller.log" "$BUILD/mirach-controller" \
+		--store "sqlite:$TMP/controller/store.db" --api-socket "$TMP/api.sock" \
+		--agents "$CONTROL" --ping-ms 1000 --offload-cold "$OFFLOAD_COLD" \
+		--ca "$CA/ca.crt" --cert "$CA/controller-c1.crt" --key "$CA/controller-c1.key"
+	CONTROLLER_PID=$!
+	soon 20 test -S "$TMP/api.sock"
+	soon 20 mc get hosts
+	hurry
+}
+
+controller_stop() { end "$CONTROLLER_PID" "${1:-TERM}"; }
+
+# mc ARGUMENT...: mirachctl for the controller.
+mc() { timeout 90 "$BUILD/mirachctl" "$@" --server "unix:$TMP/api.sock"; }
+
+# tenant_of NETWORK: networks may belong to different tenants.
+declare -A TENANT_OF=()
+tenant_of() { echo "${TENANT_OF[$1]:-t}"; }
+
+object() { # KIND TENANT NAME SPEC
+	printf -- '---\n{kind: %s, %sname: %s, spec: %s}\n' "$1" "${2:+tenant: $2, }" "$3" "$4"
+}
+
+objects_of_fabric() {
+	local h b i
+	for h in "${HOSTS[@]}"; do
+		object Host '' "host-$h" "{underlay: [$(host4 "$h"), \"$(host6 "$h")\"], uplinks: [{device: up0}]}"
+		is_board "$h" && object Hoverboard '' "board-$h" "{host: host-$h}"
+	done
+	for i in $(for b in "${NETWORKS[@]}"; do tenant_of "$b"; done | sort -u); do
+		object Tenant '' "$i" '{}'
+	done
+}
+
+objects_of_networks() {
+	local n t
+	for n in "${NETWORKS[@]}"; do
+		t=$(tenant_of "$n")
+		object Network "$t" "$n" "{vni: ${VNI_OF[$n]}}"
+		object Subnet "$t" "$n-4" "{network: $n, prefix: 10.0.0.0/24}"
+		object Subnet "$t" "$n-6" "{network: $n, prefix: \"fd00::/64\"}"
+	done
+}
+
+object_instance() { # INSTANCE [WITHOUT-DEVICE]
+	local n=${NETWORK_OF[$1]} place=''
+	[[ -n ${2:-} ]] || place=", device: $1, netns: $PREFIX$1, guestDevice: eth0"
+	object Instance "$(tenant_of "$n")" "$1" "{network: $n, mac: \"$(mac "$1")\", \
+addresses: [$(ip4 "$1"), \"$(ip6 "$1")\"], host: host-${HOST_OF[$1]}$place}"
+}
+
+objects() {
+	local i
+	objects_of_fabric
+	objects_of_networks
+	for i in "${INSTANCES[@]}"; do
+		object_instance "$i"
+	done
+}
+
+declare_all() {
+	objects >"$TMP/objects.yaml"
+	mc apply -f "$TMP/objects.yaml" "${@:---wait}"
 }

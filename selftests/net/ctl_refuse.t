@@ -81,8 +81,7 @@ ok "red-2 reaches nobody" no_ping red-2 "$(ip4 red-3)"
 is "the stream lost nothing in all this" "$(stream_result through)" "received 5000 lost 0 twice 0 late 0"
 
 # Who shows the wrong papers is not talked to.
-ca_issue stranger host:host-b
-CERT_OF[a]=stranger
+CERT_OF[a]=host-host-b
 agent_stop a
 agent_launch a
 ok "another host's certificate is refused before it is shown" soon 20 complains a 'is host:host-b, and this is host:host-a'
@@ -90,8 +89,8 @@ ok "traffic goes on" reaches red-1 red-3
 agent_stop a
 CERT_OF[a]=''
 peer_stop TERM
-cp "$CA/host-b.crt" "$CA/controller.crt"
-cp "$CA/host-b.key" "$CA/controller.key"
+cp "$CA/host-host-b.crt" "$CA/controller-c1.crt"
+cp "$CA/host-host-b.key" "$CA/controller-c1.key"
 peer_start
 agent_launch a
 ok "a host that plays controller is not believed" soon 20 complains a 'certificate'

@@ -37,7 +37,7 @@ MORE_REMOTES=''				# lines of YAML for `remotes`
 BOARDS=()				# hosts that are hoverboards, and know all instances; the others know their own
 ROUTES='[]'				# of the hoverboards
 
-declare -A SUBNET4=([a]=192.0.2 [b]=198.51.100 [c]=203.0.113 [d]=100.64.0)
+declare -A SUBNET4=([a]=192.0.2 [b]=198.51.100 [c]=203.0.113 [d]=100.64.0 [e]=100.65.0 [f]=100.66.0)
 host4() { echo "${SUBNET4[$1]}.2"; }
 host6() { echo "2001:db8:$1::2"; }
 host_ip() { "host$UNDERLAY" "$1"; }
