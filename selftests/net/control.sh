@@ -168,5 +168,5 @@ objects() {
 
 declare_all() {
 	objects >"$TMP/objects.yaml"
-	mc apply -f "$TMP/objects.yaml" "${@:---wait}"
+	mc apply -f "$TMP/objects.yaml" --wait
 }
