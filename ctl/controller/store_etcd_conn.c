@@ -24,7 +24,7 @@
 #include <openssl/x509v3.h>
 
 #define MEMBERS_MAX 16u
-#define IDLE_MAX 8u
+#define IDLE_MAX 64u
 #define TIMEOUT_MS 5000u
 #define HEADERS_MAX 65536
 #define IO_TIMEOUT_S 86400		/* calls have timers of their own */

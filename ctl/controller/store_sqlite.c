@@ -73,7 +73,7 @@ static void answer(struct job *job)
 	struct store_reply *r = &job->reply;
 
 	r->err = job->e.err;
-	r->text = job->e.text;
+	r->text = job->e.err ? job->e.text : "";
 	r->kvs = job->rows.kvs;
 	r->n = job->rows.n;
 	if (job->fn)

@@ -258,6 +258,11 @@ bool db_changed(struct db *db)
 	return true;
 }
 
+void db_forget_change(struct db *db)
+{
+	db->data_version = -1;
+}
+
 /* ---- the log ---- */
 
 static int committed(void *arg, sqlite3 *sqlite, const char *name, int pages)

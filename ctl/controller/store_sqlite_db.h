@@ -64,6 +64,7 @@ int db_lease_next(struct db *db, int64_t *ret_ms, struct error *e);
 int64_t db_uptime_ms(void);		/* CLOCK_BOOTTIME */
 /* True if anything was committed since the last call, by this process or another. */
 bool db_changed(struct db *db);
+void db_forget_change(struct db *db);	/* the next db_changed() is true */
 int db_log_pages(const struct db *db);	/* after this connection's last commit; any thread */
 /* Moves what the log holds into the file, as far as nobody needs it there; waits for no one. */
 void db_checkpoint(struct db *db);

@@ -16,6 +16,7 @@
 
 #include <lib/clock.h>
 
+#define EXPIRE_RETRY_MS 100
 #define PAGES_OUT 2u			/* of a range, on their way to the loop */
 
 static void finish_one(struct sqlite_store *s, struct job *job)
@@ -137,8 +138,12 @@ static void look_around(struct sqlite_store *s)
 	int64_t left = -1;
 	struct error e;
 
-	if (!db_changed(db) || db_begin_read(db, &e))
+	if (!db_changed(db))
 		return;
+	if (db_begin_read(db, &e)) {
+		db_forget_change(db);
+		return;
+	}
 	if (!db_lease_next(db, &left, &e))
 		s->lease_due_ms = left < 0 ? -1 : db_uptime_ms() + left;
 	pthread_mutex_lock(&s->lock);
@@ -158,6 +163,7 @@ static void check_leases(struct sqlite_store *s)
 	if (!job)
 		return;
 	s->expiring = true;
+	s->lease_due_ms = db_uptime_ms() + EXPIRE_RETRY_MS;	/* its commit will tell us more */
 	job_list_add(&s->writes, job);
 	pthread_cond_signal(&s->wake[WRITER]);
 }

@@ -12,7 +12,7 @@
 #include <ctl/controller/store_impl.h>
 #include <ctl/controller/store_sqlite_db.h>
 
-#define STORE_POLL_MS 20		/* for other processes' changes and for leases that are due */
+#define STORE_POLL_MS 5		/* for other processes' changes and for leases that are due */
 
 enum job_kind {
 	JOB_TXN,

@@ -3,13 +3,14 @@ bench := $(BUILD)/selftests/bench
 BENCH_SKELS := $(patsubst selftests/bench/%.bpf.c,$(bench)/bench_%.skel.h,$(wildcard selftests/bench/*.bpf.c))
 bench_part = $(addprefix $(BUILD)/,agent/flow_table.o agent/flow_owners.o agent/flow_watch.o agent/template.o lib/addr.o)
 
-benchtools: $(addprefix $(bench)/,testrun pump memory delay talk)
+benchtools: $(addprefix $(bench)/,testrun pump memory delay talk store_load)
 $(bench)/testrun: $(bench)/testrun.o $(bench)/world.o $(bench_part)
 $(bench)/pump: $(bench)/pump.o $(bench_part)
 $(bench)/delay: $(bench)/delay.o
 $(bench)/talk: $(bench)/talk.o
+$(bench)/store_load: $(bench)/store_load.o $(CONTROLLER) $(LIB)
 $(bench)/memory: $(bench)/memory.o $(AGENT) $(LIB)
-$(addprefix $(bench)/,testrun pump memory delay talk):
+$(addprefix $(bench)/,testrun pump memory delay talk store_load):
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(patsubst %,$(bench)/%.o,testrun world pump): private C_FLAGS += -I$(bench)
 $(patsubst %,$(bench)/%.o,testrun world pump): | $(BENCH_SKELS)

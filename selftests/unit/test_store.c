@@ -107,7 +107,7 @@ static void refused_at_once(void **state)
 	memset(name, 'n', sizeof(name) - 1);
 	name[0] = '/';
 	expect_int("no slash", put(w, "r", "1").err, -EINVAL);
-	expect_int("empty", get(w, "").err, -EINVAL);
+	expect_int("empty", del(w, "").err, -EINVAL);
 	expect_int("long", put(w, name, "1").err, -EINVAL);
 	expect_int("large", txn(w, NULL, 0, &large, 1).err, -EINVAL);
 	expect_int("twice", txn(w, NULL, 0, twice, 2).err, -EINVAL);
