@@ -56,6 +56,7 @@ extern const struct command declare_commands[];	/* apply, delete, diff */
 extern const struct command object_commands[];	/* get, describe, export, wait, watch */
 extern const struct command token_commands[];
 extern const struct command ca_commands[];
+extern const struct command controller_commands[];	/* controller.c: controller status, hoverboard show */
 
 /* Asks the agent; takes over @args. Prints what went wrong. On CLI_OK the caller deletes @ret. */
 int cli_ask(struct cli *cli, const char *op, cJSON *args, cJSON **ret);

@@ -24,7 +24,7 @@ static const struct command *const tables[] = {
 	agent_commands, vport_commands,	 flow_commands,	   nexthop_commands, drops_commands,
 	trace_commands, doctor_commands, reasons_commands, encode_commands,
 	declare_commands, object_commands, token_commands,
-	ca_commands,	hoverboard_commands,
+	ca_commands,	hoverboard_commands, controller_commands,
 };
 
 const struct command *commands_at(unsigned int i)

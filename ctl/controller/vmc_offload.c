@@ -19,6 +19,10 @@
 
 #include <xxhash.h>
 
+/* How often agents say a pair again, so long its rate stands for (agent/usage.h). */
+#define BOARD_S 1
+#define DIRECT_S 5
+
 struct net_number {
 	char network[VMC_NAME_LEN];
 	uint32_t number;
@@ -291,6 +295,8 @@ int vmc_offload_usage(struct vmc *v, struct vmc_host *from, const cJSON *pairs)
 		struct msg_usage_pair said;
 
 		msg_usage_pair(pair, &said);
+		*(said.direct ? &v->direct_bytes : &v->board_bytes) +=
+			said.bps / 8 * (said.direct ? DIRECT_S : BOARD_S);
 		err = err ?: report_pair(v, from, &said);
 	}
 	vmc_schedule(v);

@@ -72,6 +72,7 @@ struct vmc {
 	bool ready, in_transaction;
 	uint64_t updates, acks, refusals, repairs;
 	uint64_t usage_reports;
+	uint64_t board_bytes, direct_bytes;	/* of reported pairs, estimated by their rates */
 };
 
 uint64_t vmc_now(const struct vmc *v);

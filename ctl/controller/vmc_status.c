@@ -17,8 +17,8 @@ void vmc_stats(struct vmc *v, struct vmc_stats *ret)
 				   .repairs = v->repairs, .queued = v->engine.dirty.n };
 	for (size_t i = 0; (h = index_next(&v->engine.hosts, &i));) {
 		ret->owned += h->owned && h->declared;
-		ret->connected += !!h->session;
-		ret->in_step += h->session && session_in_step(h->session);
+		ret->connected += h->declared && h->session;
+		ret->in_step += h->declared && h->session && session_in_step(h->session);
 		ret->objects += h->desired.count;
 		ret->objset_bytes += objset_bytes(&h->desired) + sizeof(*h);
 	}
@@ -121,6 +121,8 @@ cJSON *vmc_hoverboards(struct vmc *v)
 
 	offload_stats(v->offload, &s);
 	number(o, "usageReports", v->usage_reports);
+	number(o, "hoverboardBytes", v->board_bytes);
+	number(o, "directBytes", v->direct_bytes);
 	number(o, "pairs", s.n_pairs);
 	number(o, "direct", s.n_direct);
 	number(o, "routes", s.n_routes);
