@@ -19,13 +19,11 @@
  * itself and not the stream. A stream that ends loses its sessions; the agents'
  * own sessions stay, and their front end looks for the leader again.
  *
- * On the loop's thread.
+ * On the loop's thread. See also: channel_frame.h.
  */
 #pragma once
 
 #include <ctl/controller/ofe.h>
-
-#define CHANNEL_FRAME_MAX (MSG_FRAME_MAX + 64)
 
 /* The leaders' end: takes streams of other controllers. */
 struct channel_server;
@@ -52,13 +50,3 @@ bool channels_wait(struct channels *c, const char *address, struct programming *
 /* Calls @add for each leader that has not said so yet. */
 void channels_behind(struct channels *c, uint64_t revision, void (*add)(void *to, const char *who),
 		     void *to);
-
-/* A frame's body; for both ends and for the fuzzer. 1, 0: more bytes needed, -EBADMSG. */
-struct channel_frame {
-	char kind;
-	uint64_t n;
-	char *text;			/* NUL at text[len]; in the caller's copy of the frame */
-	size_t len;
-};
-int channel_take(struct evbuffer *in, char **ret_copy, struct channel_frame *ret, struct error *e);
-int channel_put(struct evbuffer *out, char kind, uint64_t n, const char *text, size_t len);

@@ -18,6 +18,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/util.h>
 
+#include <ctl/controller/channel_frame.h>
 #include <lib/clock.h>
 #include <lib/log.h>
 

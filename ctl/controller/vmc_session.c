@@ -273,6 +273,7 @@ static void accepted(struct vmc_session *s)
 		return;
 	log_warn("host has something else than it was sent; comparing everything", "host",
 		 s->host->name);
+	s->retry_ns = vmc_now(v) + NS_PER_S;	/* one that never agrees is not asked without end */
 	ask_buckets(s);
 }
 

@@ -11,14 +11,14 @@ cd "$(dirname "$0")/../.." || exit 1
 
 fuzz=${BUILD:-build}/fuzz
 seconds=${FUZZ_SECONDS:-5}
-targets=(parse pmtu config frame msg checkpoint admin etcd model)
+targets=(parse pmtu config frame msg channel checkpoint admin etcd model)
 
 # Longest input worth trying, in bytes.
-declare -A longest=([parse]=512 [pmtu]=256 [config]=1024 [frame]=16384 [msg]=16384
+declare -A longest=([parse]=512 [pmtu]=256 [config]=1024 [frame]=16384 [msg]=16384 [channel]=1024
 	[checkpoint]=4096 [admin]=4096 [etcd]=4096 [model]=2048)
 # Where its seeds lie.
 declare -A seeds=([parse]=$fuzz/seeds/parse [pmtu]=$fuzz/seeds/pmtu [config]=selftests/fuzz/seeds/config
-	[frame]=$fuzz/seeds/frame [msg]=$fuzz/seeds/msg
+	[frame]=$fuzz/seeds/frame [msg]=$fuzz/seeds/msg [channel]=$fuzz/seeds/channel
 	[checkpoint]=selftests/fuzz/seeds/checkpoint [admin]=selftests/fuzz/seeds/admin
 	[etcd]=selftests/fuzz/seeds/etcd [model]=docs/examples/networks)
 
