@@ -41,7 +41,9 @@ static __always_inline int outer_ethernet(struct pkt *pkt, const struct port *po
 	o->pos = eth + 1;
 	o->len = sizeof(*eth);
 	*ret_type = eth->type;
-	if (!port->vlan)
+	if (hook_tagged(pkt->ctx) != (HOOK_TAGS_BESIDE ? port->vlan : 0))
+		return VERDICT_PASSED;
+	if (HOOK_TAGS_BESIDE || !port->vlan)
 		return CONTINUE;
 	if (!is_vlan_type(eth->type) || (void *)(tag + 1) > pkt->end)
 		return VERDICT_PASSED;
@@ -176,6 +178,8 @@ static __always_inline int decap(struct pkt *pkt, const struct port *port)
 		return DROP(UNKNOWN_VNI);
 	pkt->key.scope = SCOPE_FABRIC | vni;
 	pkt->from_fabric = 1;
+	if (HOOK_TAGS_BESIDE && port->vlan && hook_tag_pop(pkt, 1))
+		return DROP(OUTER_HEADER);
 	if (hook_decap(pkt, o.len))
 		return DROP(OUTER_HEADER);
 	pkt->len -= o.len;

@@ -12,6 +12,9 @@
  *   IPv4 UDP   14        (4)   20    8   8         50  54
  *   IPv6 GRE   14        (4)   40    -   8         62  66
  *   IPv6 UDP   14        (4)   40    8   8         70  74
+ *
+ * On tcx the tag goes beside the frame, where the kernel or the NIC puts it into each
+ * segment; in the frame it would hide the IP header from the segmentation.
  */
 #pragma once
 
@@ -38,18 +41,37 @@ static __always_inline void patch_ipv6(struct ipv6_header *ip, __u8 tos, __u32 l
 	ip->payload_len = wire16(len - sizeof(*ip));
 }
 
+/* The template to the front. A hook that holds tags beside the frame takes it without the tag. */
+static __always_inline int encap_headers(struct pkt *pkt, const struct nexthop_body *nh,
+					 const __u32 len, const __u32 tag)
+{
+	const __u32 macs = 2 * ETH_ADDR_LEN;
+
+	if (pkt->data + len > pkt->end)
+		return DROP(SHORT_FRAME);
+	if (!tag) {
+		copy_bytes(pkt->data, nh->header, len);
+		return CONTINUE;
+	}
+	copy_bytes(pkt->data, nh->header, macs);
+	copy_bytes(pkt->data + macs, nh->header + macs + tag, len - macs);
+	return CONTINUE;
+}
+
 static __always_inline int encap_push(struct pkt *pkt, const struct nexthop_body *nh, __be32 vni,
-				      const __u32 len, const __u32 ip_len, const __u32 udp_len)
+				      const __u32 len, const __u32 ip_len, const __u32 udp_len,
+				      const __u32 tag)
 {
 	const __u32 tunnel = len - 8, udp = tunnel - udp_len, ip = udp - ip_len;
 	const __u8 tos = outer_tos(nh, pkt->frame.tos);
 	const __u32 total = pkt->len + len;
+	int verdict;
 
 	if (hook_encap(pkt, len, ip_len, udp_len))
 		return DROP(NO_HEADROOM);
-	if (pkt->data + len > pkt->end)
-		return DROP(SHORT_FRAME);
-	copy_bytes(pkt->data, nh->header, len);
+	verdict = encap_headers(pkt, nh, len, tag);
+	if (verdict)
+		return verdict;
 	if (ip_len == sizeof(struct ipv4_header))
 		patch_ipv4(pkt->data + ip, nh, tos, total - ip);
 	else
@@ -64,25 +86,39 @@ static __always_inline int encap_push(struct pkt *pkt, const struct nexthop_body
 	return CONTINUE;
 }
 
+/* @len: of the template with its tag. */
+static __always_inline int encap_tagged(struct pkt *pkt, const struct nexthop_body *nh, __be32 vni,
+					const __u32 len, const __u32 ip_len, const __u32 udp_len)
+{
+	const __u32 tag = HOOK_TAGS_BESIDE ? sizeof(struct vlan_header) : 0;
+	int verdict = encap_push(pkt, nh, vni, len - tag, ip_len, udp_len, tag);
+
+	if (verdict || !tag)
+		return verdict;
+	if (hook_tag_push(pkt, *(__be16 *)(nh->header + sizeof(struct eth_header))))
+		return DROP(NO_HEADROOM);
+	return CONTINUE;
+}
+
 static __always_inline int encap(struct pkt *pkt, const struct nexthop_body *nh, __be32 vni)
 {
 	switch (nh->header_len) {
 	case 50:
-		return encap_push(pkt, nh, vni, 50, 20, 8);
+		return encap_push(pkt, nh, vni, 50, 20, 8, 0);
 	case 70:
-		return encap_push(pkt, nh, vni, 70, 40, 8);
+		return encap_push(pkt, nh, vni, 70, 40, 8, 0);
 	case 42:
-		return encap_push(pkt, nh, vni, 42, 20, 0);
+		return encap_push(pkt, nh, vni, 42, 20, 0, 0);
 	case 62:
-		return encap_push(pkt, nh, vni, 62, 40, 0);
+		return encap_push(pkt, nh, vni, 62, 40, 0, 0);
 	case 54:
-		return encap_push(pkt, nh, vni, 54, 20, 8);
+		return encap_tagged(pkt, nh, vni, 54, 20, 8);
 	case 74:
-		return encap_push(pkt, nh, vni, 74, 40, 8);
+		return encap_tagged(pkt, nh, vni, 74, 40, 8);
 	case 46:
-		return encap_push(pkt, nh, vni, 46, 20, 0);
+		return encap_tagged(pkt, nh, vni, 46, 20, 0);
 	case 66:
-		return encap_push(pkt, nh, vni, 66, 40, 0);
+		return encap_tagged(pkt, nh, vni, 66, 40, 0);
 	}
 	return DROP(BAD_ACTION);
 }

@@ -14,6 +14,7 @@
  *   hook_wire_len(pkt)            bytes of the longest IP packet the frame becomes on the wire
  *   hook_segments(pkt)            packets the frame becomes on the wire
  *   hook_ifindex(ctx)             device the frame came in by
+ *   HOOK_TAGS_BESIDE              the outermost VLAN tag is held beside the frame, not in it
  *   hook_tagged(ctx)              a VLAN tag is held beside the frame: its VID | FLOW_VLAN_PRESENT
  *   hook_tag_pop(pkt, n)          n VLAN tags off; addresses undefined until written
  *   hook_tag_push(pkt, tci)       a C-tag on; likewise

@@ -24,6 +24,7 @@
 #define HOOK_PASS TCX_PASS
 #define HOOK_DROP TCX_DROP
 #define HOOK_REDIRECT TCX_REDIRECT
+#define HOOK_TAGS_BESIDE 1
 
 #include <bpf/pkt.h>
 #include <maps/port.h>

@@ -16,6 +16,7 @@
 #define HOOK_PASS XDP_PASS
 #define HOOK_DROP XDP_DROP
 #define HOOK_REDIRECT XDP_REDIRECT
+#define HOOK_TAGS_BESIDE 0
 
 #include <bpf/pkt.h>
 #include <maps/port.h>
