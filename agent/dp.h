@@ -73,6 +73,12 @@ const struct port *dp_ports(struct dp *dp);		/* PORT_MAX entries */
 int dp_port_set(struct dp *dp, uint32_t slot, const struct port *port, struct error *e);
 /* The device is down: nothing is redirected to it until the next dp_port_set(); what it sends is still its port's. */
 int dp_port_mute(struct dp *dp, uint32_t slot, struct error *e);
+/*
+ * Frames of these devices are the port's, too: XDP on a bond runs for its members, and sees their
+ * numbers. Replaces the set that was there. Call it after dp_port_set().
+ */
+int dp_port_members(struct dp *dp, uint32_t slot, const int *ifindexes, unsigned int n,
+		    struct error *e);
 int dp_port_clear(struct dp *dp, uint32_t slot, struct error *e);
 /*
  * Attaches @name's program, or updates it in place. The port may have been at the

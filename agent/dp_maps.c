@@ -77,6 +77,33 @@ static int index_add(struct dp *dp, uint32_t ifindex, uint32_t slot, struct erro
 	return 0;
 }
 
+static bool is_listed(uint32_t ifindex, const int *ifindexes, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if ((uint32_t)ifindexes[i] == ifindex)
+			return true;
+	return false;
+}
+
+/* Entries of @slot for other devices than its own and the listed ones. */
+static void index_prune(struct dp *dp, uint32_t slot, const int *ifindexes, unsigned int n)
+{
+	uint32_t own = dp->ports[slot].ifindex;
+	unsigned int b, i;
+
+	for (b = 0; b < PORT_INDEX_BUCKETS; b++)
+		for (i = 0; i < PORT_BUCKET_SLOTS; i++) {
+			__u64 *entry = &dp->port_index[b].slot[i];
+			uint32_t ifindex = *entry >> 32;
+
+			if (*entry && (uint32_t)*entry == slot && ifindex != own &&
+			    !is_listed(ifindex, ifindexes, n))
+				__atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+		}
+}
+
 static int device_set(struct dp *dp, uint32_t slot, uint32_t ifindex, struct error *e)
 {
 	int fd = bpf_map__fd(dp->skel->maps.port_devs);
@@ -125,6 +152,20 @@ int dp_port_set(struct dp *dp, uint32_t slot, const struct port *port, struct er
 	return index_add(dp, port->ifindex, slot, e);
 }
 
+int dp_port_members(struct dp *dp, uint32_t slot, const int *ifindexes, unsigned int n,
+		    struct error *e)
+{
+	int err = check_slot(slot, e);
+	unsigned int i;
+
+	if (err)
+		return err;
+	index_prune(dp, slot, ifindexes, n);
+	for (i = 0; i < n && !err; i++)
+		err = index_add(dp, ifindexes[i], slot, e);
+	return err;
+}
+
 int dp_port_mute(struct dp *dp, uint32_t slot, struct error *e)
 {
 	int err = check_slot(slot, e);
@@ -144,6 +185,7 @@ int dp_port_clear(struct dp *dp, uint32_t slot, struct error *e)
 	if (err)
 		return err;
 	index_del(dp, dp->ports[slot].ifindex, slot);
+	index_prune(dp, slot, NULL, 0);
 	err = device_set(dp, slot, 0, e);
 	if (err)
 		return err;

@@ -167,6 +167,7 @@ static void describe(struct vport *v)
 		.refused = v->refused.err ? v->refused.text : NULL,
 		.unprepared = v->unprepared.err ? v->unprepared.text : NULL,
 		.mtu = v->link.mtu,
+		.queues = v->link.queues,
 		.hub_max = hub_packet_max(),
 		.uplink = v->uplink,
 		.hook = v->hook,
@@ -228,6 +229,8 @@ static int publish(struct vport *v, const struct port_tools *t, bool here, struc
 	if (err || in_force(v, t, &port, mute))
 		return err;
 	err = dp_port_set(t->dp, v->slot, &port, e);
+	if (!err)
+		err = dp_port_members(t->dp, v->slot, v->members, here ? v->n_members : 0, e);
 	if (!err && mute)
 		err = dp_port_mute(t->dp, v->slot, e);
 	v->muted = mute;
@@ -247,6 +250,21 @@ static void set_flag(struct vport *v, uint32_t flag, bool on)
 	v->port.flags = on ? v->port.flags | flag : v->port.flags & ~flag;
 }
 
+/* A member that comes or goes is a change of the slot. */
+static void look_at_members(struct vport *v, const struct port_tools *t)
+{
+	int members[NL_MEMBERS_MAX] = {};
+	unsigned int n = 0;
+
+	if (!strcmp(v->link.kind, "bond"))
+		nl_link_members(t->nl, v->link.ifindex, members, &n);
+	if (n == v->n_members && !memcmp(members, v->members, sizeof(members)))
+		return;
+	memcpy(v->members, members, sizeof(members));
+	v->n_members = n;
+	v->unsure = true;
+}
+
 static void look(struct vport *v, const struct port_tools *t)
 {
 	int was = v->link.ifindex;
@@ -262,6 +280,7 @@ static void look(struct vport *v, const struct port_tools *t)
 		v->port.mtu = MTU_UNSEEN;
 	if (v->uplink && v->link.ifindex)
 		memcpy(v->port.mac, v->link.mac, ETH_ADDR_LEN);
+	look_at_members(v, t);
 	set_flag(v, PORT_REDIRECT_PEER, !v->uplink && is_veth(v) && v->link.peer_elsewhere);
 }
 

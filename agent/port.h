@@ -52,6 +52,8 @@ struct vport {
 	uint16_t vlan[2];
 	struct port port;		/* wanted content of the slot; ifindex as if the device were there */
 	struct nl_link link;		/* device as last seen, ifindex 0 = absent */
+	int members[NL_MEMBERS_MAX];	/* of a bond, their ifindexes */
+	unsigned int n_members;
 	struct port_life life;
 	char driver[32];
 	struct error refused, unprepared; /* of the last attempt; err 0 = it worked */

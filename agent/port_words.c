@@ -38,7 +38,10 @@ const char *port_why(const struct port_facts *f, char *buf, size_t len)
 	else
 		snprintf(buf, len, "xdp: %s; native mode, in the driver%s%s%s", f->because,
 			 f->driver[0] ? " " : "", f->driver,
-			 is_kind(f, "tun") ? " (frames above about 3.5 kB in the generic path)" : "");
+			 is_kind(f, "tun") ? " (frames above about 3.5 kB in the generic path)" :
+			 is_kind(f, "bond") ? " (in the drivers of the bond's members)" : "");
+	if (f->because && f->queues > 1)
+		snprintf(buf + strlen(buf), len - strlen(buf), "; on each of its %u queues", f->queues);
 	return buf;
 }
 

@@ -23,6 +23,7 @@ struct port_facts {
 	const char *because;		/* why this hook, a clause; NULL not decided yet */
 	const char *unprepared;		/* why the guest's end could not be set, NULL = it was */
 	uint32_t mtu, hub_max;		/* of the device; largest first packet of a flow */
+	uint32_t queues;		/* multi-queue tap: opened ones */
 	bool uplink;
 	enum dp_hook hook;
 	bool has_tcx;			/* the kernel has tcx, else clsact does it */

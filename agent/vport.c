@@ -61,6 +61,13 @@ static void arm(struct vports *v)
 /* Whether news concern a port; NULL news concern all. */
 static bool concerns(const struct vport *port, const struct nl_news *news)
 {
+	unsigned int i;
+
+	for (i = 0; news && i < port->n_members; i++)
+		if (news->ifindex == port->members[i])
+			return true;
+	if (news && news->master && news->master == port->life.ifindex)
+		return true;
 	return !news || news->kind == NL_RESYNC || news->ifindex == port->life.ifindex ||
 	       !strcmp(news->name, port->device);
 }

@@ -74,6 +74,7 @@ static int nl_init(struct nl *nl)
 		return -EIO;
 	nl_socket_modify_cb(nl->sock, NL_CB_VALID, NL_CB_CUSTOM, on_message, nl);
 	nl_socket_modify_cb(nl->sock, NL_CB_ACK, NL_CB_CUSTOM, on_ack, nl);
+	nl_socket_modify_cb(nl->sock, NL_CB_FINISH, NL_CB_CUSTOM, on_ack, nl);	/* of a dump */
 	nl_socket_modify_err_cb(nl->sock, NL_CB_CUSTOM, on_refusal, nl);
 	return 0;
 }
@@ -175,6 +176,9 @@ static void read_link_data(struct nlattr *data, struct nl_link *ret)
 	if (!strcmp(ret->kind, "tun") && !nla_parse_nested(a, IFLA_TUN_MAX, data, NULL) &&
 	    a[IFLA_TUN_VNET_HDR])
 		ret->vnet_hdr = nla_get_u8(a[IFLA_TUN_VNET_HDR]);
+	if (!strcmp(ret->kind, "tun") && !nla_parse_nested(a, IFLA_TUN_MAX, data, NULL) &&
+	    a[IFLA_TUN_MULTI_QUEUE] && nla_get_u8(a[IFLA_TUN_MULTI_QUEUE]) && a[IFLA_TUN_NUM_QUEUES])
+		ret->queues = nla_get_u32(a[IFLA_TUN_NUM_QUEUES]);
 }
 
 static void read_link_info(struct nlattr *info, struct nl_link *ret)
@@ -239,6 +243,41 @@ int nl_link_by_name(struct nl *nl, const char *name, struct nl_link *ret)
 int nl_link_by_index(struct nl *nl, int ifindex, struct nl_link *ret)
 {
 	return link_get(nl, NULL, ifindex, ret);
+}
+
+struct members {
+	int master;
+	int ifindex[NL_MEMBERS_MAX];
+	unsigned int n;
+};
+
+/* Old kernels do not filter, so the answer is looked at. */
+static int read_member(struct nlmsghdr *msg, void *arg)
+{
+	struct members *m = arg;
+	struct nl_link link;
+	int err = read_link(msg, &link);
+
+	if (!err && link.master == m->master && m->n < NL_MEMBERS_MAX)
+		m->ifindex[m->n++] = link.ifindex;
+	return err;
+}
+
+int nl_link_members(struct nl *nl, int ifindex, int *ret, unsigned int *ret_n)
+{
+	struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
+	struct nl_msg *msg = message(RTM_GETLINK, NLM_F_DUMP, &head, sizeof(head));
+	struct members m = { .master = ifindex };
+	int err, fail = 0;
+
+	if (msg)
+		fail = nla_put_u32(msg, IFLA_MASTER, ifindex);
+	err = ask(nl, msg, fail, read_member, &m);
+	if (err && err != -ENOENT)
+		return err;
+	memcpy(ret, m.ifindex, m.n * sizeof(*ret));
+	*ret_n = m.n;
+	return 0;
 }
 
 /* Routes. */

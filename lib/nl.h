@@ -41,6 +41,7 @@ struct nl_link {
 	bool carrier;
 	bool peer_elsewhere;		/* veth: its other end is in another network namespace */
 	bool vnet_hdr;			/* tap: its user may hand over unfinished checksums and super-packets */
+	uint32_t queues;		/* multi-queue tap: how many its user has opened, else 0 */
 	uint8_t mac[ETH_ADDR_LEN];
 	char name[IF_NAMESIZE];
 	char kind[16];			/* "veth", "tun", "vlan", ...; "" for hardware */
@@ -48,6 +49,10 @@ struct nl_link {
 /* -ENODEV: no such device. */
 int nl_link_by_name(struct nl *nl, const char *name, struct nl_link *ret);
 int nl_link_by_index(struct nl *nl, int ifindex, struct nl_link *ret);
+
+#define NL_MEMBERS_MAX 8u
+/* The devices whose master is @ifindex, up to NL_MEMBERS_MAX of them, in the kernel's order. */
+int nl_link_members(struct nl *nl, int ifindex, int *ret, unsigned int *ret_n);
 
 struct nl_route {
 	int ifindex;			/* device to leave by */
@@ -98,6 +103,7 @@ struct nl_news {
 	bool gone;			/* the object was deleted */
 	int ifindex;			/* link, address, neighbour; 0 for a route */
 	char name[IF_NAMESIZE];		/* link */
+	int master;			/* link: ifindex of its bridge or bond; 0 = none */
 	struct ip_prefix addr;		/* address, neighbour (/128), or the route's destination */
 };
 typedef void (*nl_news_fn)(const struct nl_news *news, void *arg);

@@ -56,6 +56,7 @@ static int read_link(struct nlmsghdr *msg, struct nl_news *ret)
 	ret->ifindex = head->ifi_index;
 	if (a[IFLA_IFNAME])
 		nla_strlcpy(ret->name, a[IFLA_IFNAME], sizeof(ret->name));
+	ret->master = a[IFLA_MASTER] ? (int)nla_get_u32(a[IFLA_MASTER]) : 0;
 	return 0;
 }
 

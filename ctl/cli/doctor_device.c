@@ -49,6 +49,9 @@ static void check_state(struct doctor *d, const struct facts *f)
 	if (!f->link.up)
 		doctor_add(d, DOCTOR_REFUSED, f->name, view_fmt("ip link set dev %s up", f->name),
 			   "is down");
+	if (!strcmp(f->link.kind, "bond"))
+		doctor_add(d, DOCTOR_OK, f->name, NULL, "a bond: XDP runs in the drivers of its members, "
+			   "each of which must have it (Linux 5.15)");
 	if (f->link.master)
 		doctor_add(d, DOCTOR_SLOW, f->name, view_fmt("ip link set dev %s nomaster", f->name),
 			   "is a port of a bridge or bond, which will no longer see the frames that "
@@ -218,6 +221,8 @@ static void check_queues(struct doctor *d, const struct facts *f)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct ethtool_queues q;
 
+	if (f->link.queues)
+		doctor_add(d, DOCTOR_OK, f->name, NULL, "a tap with several queues, %u open", f->link.queues);
 	if (ethtool_channels(f->name, &q))
 		return;
 	if (q.rx < cpus && q.rx < q.rx_max)

@@ -106,6 +106,35 @@ static void ports(void **state)
 }
 
 /* A device goes over to another port before its old port hears of it. */
+/* The members of a bond lead to its port as long as they are listed, and no longer than the port. */
+static void port_members(void **state)
+{
+	const int two[] = { 7001, 7002 }, one[] = { 7002 };
+	struct error e = {};
+	int a, b;
+
+	(void)state;
+	sandbox_need();
+	a = sandbox_veth("bond", "other");
+	b = if_nametoindex("other");
+	set_port(1, a, "bond");
+	set_port(2, b, "other");
+	assert_ok(dp_port_members(dp, 1, two, 2, &e), &e);
+	assert_int_equal(slot_of(7001), 1);
+	assert_int_equal(slot_of(7002), 1);
+	assert_int_equal(slot_of(a), 1);
+	assert_ok(dp_port_members(dp, 1, one, 1, &e), &e);
+	assert_int_equal(slot_of(7001), 0);
+	assert_int_equal(slot_of(7002), 1);
+	assert_int_equal(slot_of(a), 1);
+	assert_int_equal(slot_of(b), 2);
+	assert_refused(dp_port_members(dp, 0, one, 1, &e), EINVAL, "port slot 0", &e);
+	clear_port(1);
+	assert_int_equal(slot_of(7002), 0);
+	assert_int_equal(slot_of(b), 2);
+	clear_port(2);
+}
+
 static void port_handover(void **state)
 {
 	int a;
@@ -324,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports),
+		cmocka_unit_test(port_members),
 		cmocka_unit_test(port_handover),
 		cmocka_unit_test(port_bucket_overflow),
 		cmocka_unit_test(nexthops),

@@ -46,6 +46,11 @@ for i in vm-1 vm-2; do
 	has "$i: and says why" "$(ask a .why vport show $i)" 'vnet header'
 	is "$i: nothing is wrong" "$(ask a .problem vport show $i)" ""
 done
+has "two queues are named" "$(ask a .why vport show vm-2)" 'each of its 2 queues'
+has "doctor knows the tap" "$(on a "$BUILD/mirachctl" doctor --config "$TMP/a.yaml" || true)" \
+	'vm-2.* several queues, 2 open'
+has "and predicts the hook" "$(on a "$BUILD/mirachctl" doctor --config "$TMP/a.yaml" || true)" \
+	'vm-2.* hook will be tcx'
 is "the guest has two queues" "$(vm_sh vm-2 'ls -d /sys/class/net/eth0/queues/rx-* | wc -l')" 2
 has "the guest has TSO" "$(vm_sh vm-1 'ethtool -k eth0')" 'tcp-segmentation-offload: on'
 

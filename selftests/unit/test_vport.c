@@ -369,6 +369,14 @@ static void test_why(void **state)
 	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "clsact"));
 	f.has_tcx = true;
 	assert_string_equal(port_why(&f, buf, sizeof(buf)), "tcx: so be it");
+	f.queues = 1;
+	assert_string_equal(port_why(&f, buf, sizeof(buf)), "tcx: so be it");
+	f.queues = 4;
+	assert_string_equal(port_why(&f, buf, sizeof(buf)), "tcx: so be it; on each of its 4 queues");
+	f.queues = 0;
+	f.hook = DP_HOOK_XDP_NATIVE;
+	f.kind = "bond";
+	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "bond's members"));
 	f.because = NULL;
 	assert_non_null(strstr(port_why(&f, buf, sizeof(buf)), "not attached yet"));
 }

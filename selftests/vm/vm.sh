@@ -20,7 +20,8 @@
 # (guests of a network).
 
 VM_CACHE=$(realpath -m "${BUILD:-build}")/kernels
-VM_FOLDERS='drivers/virtio drivers/net net/core net/tls net/8021q net/802 net/llc'
+VM_FOLDERS='drivers/virtio drivers/net net/core net/tls net/8021q net/802 net/llc net/sched'
+VM_STAMP=$VM_CACHE/complete-$(cksum <<<"$VM_FOLDERS" | cut -d' ' -f1)
 
 vm_missing() {
 	[[ $(uname -m) == x86_64 ]] || { echo "only x86_64 is known here" && return; }
@@ -38,7 +39,7 @@ vm_fetch() {
 	mkdir -p "$VM_CACHE"
 	exec {VM_LOCK}>"$VM_CACHE/lock"
 	flock "$VM_LOCK"
-	if [[ ! -e $VM_CACHE/complete ]]; then
+	if [[ ! -e $VM_STAMP ]]; then
 		package=$(apt-cache search --names-only '^linux-image-6\.1\.0-[0-9]+-cloud-amd64$' |
 			cut -d' ' -f1 | sort -V | tail -1)
 		if [[ -z $package ]]; then
@@ -57,11 +58,11 @@ vm_unpack() { # DEB
 	for folder in $VM_FOLDERS; do
 		wanted+=("./lib/modules/*/kernel/$folder/*")
 	done
-	rm -rf "${VM_CACHE:?}"/{boot,lib,vmlinuz-*}
+	rm -rf "${VM_CACHE:?}"/{boot,lib,vmlinuz-*,complete*}
 	dpkg-deb --fsys-tarfile "$1" | tar -x -C "$VM_CACHE" --wildcards "${wanted[@]}"
 	busybox depmod -b "$VM_CACHE" "$(vm_release)"
 	rm -f "$1"
-	touch "$VM_CACHE/complete"
+	touch "$VM_STAMP"
 }
 
 vm_root() {
