@@ -465,10 +465,10 @@ static enum fate stages(struct trace *t)
 	return t->packet[at] <= 1 ? drop(t, REASON_TTL_EXPIRED) : FATE_OPEN;
 }
 
-static enum fate leave(struct trace *t, const struct nexthop *nh, const struct nexthop_body *body)
+static enum fate leave(struct trace *t, const struct ip_addr *remote, const struct nexthop_body *body)
 {
 	const struct port *port = &dp_ports(t->a->dp)[body->port & (PORT_MAX - 1)];
-	char remote[IP_ADDR_STRLEN];
+	char text[IP_ADDR_STRLEN];
 
 	if (port->kind == PORT_FREE || !port->ifindex) {
 		step(t, "port", "slot %u has no device now", body->port);
@@ -478,7 +478,20 @@ static enum fate leave(struct trace *t, const struct nexthop *nh, const struct n
 		return end(t, "forward", "delivered to %s on this host",
 			   port_name(t->a, body->port));
 	return end(t, "forward", "forwarded to %s by %s",
-		   ip_addr_format(&nh->remote, remote, sizeof(remote)), port_name(t->a, body->port));
+		   ip_addr_format(remote, text, sizeof(text)), port_name(t->a, body->port));
+}
+
+/* The way that the fast path draws for this packet: path_nexthop() of bpf/path.h. */
+static uint32_t draw_way(const struct trace *t, const struct nexthop_body *table)
+{
+	struct flow_key key = t->key;
+
+	if (t->frame.fragment) {
+		key.tuple = FLOW_TUPLE_3;
+		key.sport = 0;
+		key.dport = 0;
+	}
+	return nexthop_way(table, flow_digest(&key, dp_abi(t->a->dp)->secret));
 }
 
 static enum fate nexthop(struct trace *t)
@@ -486,13 +499,20 @@ static enum fate nexthop(struct trace *t)
 	uint32_t id = t->decision.action.nexthop, n, size;
 	const struct nexthop *nh = dp_nexthops(t->a->dp, &n);
 	const struct nexthop_body *body;
+	const struct ip_addr *remote;
 	cJSON *detail = json_nexthop(t->a, id);
 
 	if (!detail)
 		return drop(t, REASON_BAD_ACTION);
 	cJSON_AddItemToObject(t->result, "nexthop_detail", detail);
-	nh += id;
-	body = &nh->body[nh->active & 1];
+	remote = &nh[id].remote;
+	body = &nh[id].body[nh[id].active & 1];
+	if (body->kind == NEXTHOP_SPREAD) {
+		step(t, "way", "next hop %u has several ways, this connection's is %u", id,
+		     draw_way(t, body));
+		id = draw_way(t, body);
+		body = &nh[id].body[nh[id].active & 1];
+	}
 	if (body->kind == NEXTHOP_DOWN) {
 		step(t, "next hop", "%u is not resolved", id);
 		return drop(t, REASON_NEXTHOP_DOWN);
@@ -502,7 +522,7 @@ static enum fate nexthop(struct trace *t)
 	     size);
 	if (size > body->mtu)
 		return drop(t, REASON_TOO_BIG);
-	return leave(t, nh, body);
+	return leave(t, remote, body);
 }
 
 static enum fate (*const arrows[])(struct trace *t) = {

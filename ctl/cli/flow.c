@@ -118,7 +118,10 @@ static void print_nexthop(const cJSON *n)
 
 	if (!n)
 		return;
-	if (*remote)
+	if (view_item(n, "ways"))
+		line("next hop", view_fmt("%s: %s ways to %s", view_count(n, "id"), view_count(n, "ways"),
+					  remote));
+	else if (*remote)
 		line("next hop", view_fmt("%s: %s to %s by %s, MAC %s", view_count(n, "id"),
 					  view_text(n, "tunnel"), remote, view_text(n, "device"),
 					  view_text(n, "mac")));

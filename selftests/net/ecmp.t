@@ -90,6 +90,9 @@ for UNDERLAY in 4 6; do
 	ok "red-1 reaches red-3" reaches red-1 red-3
 	shared "over IPv$UNDERLAY" 4
 	shared "over IPv$UNDERLAY, IPv6 inside" 6
+	has "trace says which way a connection goes" \
+		"$(ctl a trace --from red-1 --src "$(ip4 red-1)" --dst "$(ip4 red-3)" --proto udp --sport 7 --dport 9)" \
+		"forward.* by up[01]"
 	ok "TCP, IPv4" transfer red-1 red-3 "$(ip4 red-3)"
 	ok "TCP, IPv6" transfer red-3 red-1 "$(ip6 red-1)"
 done
