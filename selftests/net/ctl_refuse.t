@@ -72,6 +72,28 @@ json_frame '{"msg":"dance"}' >"$TMP/want/host-a.raw"
 ok "an unknown message is answered, the session goes on" soon 10 peer_says '^error host-a unknown message' "$before"
 ok "host a is connected" connected a
 
+# Two that arrive together, the second bad: the first is in force all the same.
+update_frame() { # SEQ ID SPEC MORE
+	json_frame "{\"msg\":\"update\",\"seq\":$1,\"revision\":$1,\"set\":[{\"id\":\"$2\",\"v\":\"00112233445566778899aabbccddeeff\",\"spec\":$3}],\"more\":$4}"
+}
+update_frame 950 network/t.green '{"vni":300}' false >"$TMP/raw"
+update_frame 951 network/t.pink '{"vni":0}' false >>"$TMP/raw"
+mv "$TMP/raw" "$TMP/want/host-a.raw"
+ok "of two updates that come together the bad one is refused" soon 10 peer_says '^ack host-a 951 error .*t.pink' 0
+is "and the good one is in force" "$(peer_said '^ack host-a 950 ok')" 1
+is "its revision too" "$(revision a)" 950
+
+# One that is cut off is as if it had never come.
+update_frame 960 network/t.cut '{"vni":301}' true >"$TMP/want/host-a.raw"
+objects_before=$(ask a .controller.objects status)
+soon 10 peer_says '^raw host-a' 4
+peer_stop KILL
+ok "the controller dies in the middle of an update" soon 20 disconnected a
+is "nothing of it is here" "$(ask a .controller.objects status)" "$objects_before"
+peer_start
+ok "a new one takes what it does not want back" soon 20 peer_says '^ack host-a .* ok' 0
+is "and leaves the rest" "$(ask a .controller.objects status)" "$((objects_before - 1))"
+
 # A change of something else under the stream.
 for i in 1 2 3; do
 	ok "blue gets another gateway, change $i" told a "/name: blue/,/prefix/s/prefix: 10.0.0.0/prefix: 10.$i.0.0/;/name: blue/,/prefix/s/gateway: 10.0.0.1/gateway: 10.$i.0.1/"
