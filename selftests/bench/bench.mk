@@ -26,3 +26,9 @@ fleet_parts = $(addprefix $(BUILD)/,agent/usage.o ctl/cli/pki.o) $(LIB)
 benchtools: $(bench)/fleet
 $(bench)/fleet: $(addprefix $(bench)/,fleet.o fleet_session.o fleet_traffic.o) $(fleet_parts)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Declared objects; selftests/bench/declare is its other half.
+benchtools: $(bench)/objects
+$(bench)/objects: $(bench)/objects.o $(patsubst %,$(BUILD)/ctl/controller/%.o,index problems model model_fields \
+	model_kinds model_read model_set validate validate_alloc validate_checks validate_cycles) $(LIB)
+	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
