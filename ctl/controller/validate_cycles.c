@@ -11,7 +11,8 @@
  * the networks on the way begins or ends, so one address of each piece is walked
  * as a hoverboard would: subnets first, then the longest prefix, then the priority.
  *
- * Peerings count when both sides declared them.
+ * Peerings count when both sides declared them. A mesh of peerings so dense that this
+ * takes long is refused, for everybody else waits meanwhile.
  */
 #include <ctl/controller/validate_parts.h>
 
@@ -19,24 +20,26 @@
 #include <string.h>
 
 #define HOPS_MAX 32			/* networks one behind the other */
-#define STEPS_MAX 100000		/* of one search, so that no mesh of peerings stalls the rest */
+#define WORK_MAX 50000000ull		/* prefixes looked at, of a transaction: a quarter of a second */
 
 struct search {
 	struct validation *v;
 	const struct network *start;
 	const struct network *path[HOPS_MAX];
 	const struct route *first;	/* the route the search left by */
-	unsigned int depth, steps;
+	unsigned int depth;
 	bool found;
 };
 
 /* Where a route into a peer leads; NULL: it is none, or the peering is not in force. */
-static const struct network *peer_of(const struct validation *v, const struct route *r)
+static const struct network *peer_of(struct validation *v, const struct route *r)
 {
 	const struct peering *p = (const struct peering *)r->peering.to, *other;
 
+	v->work++;
 	if (!p || !p->o.present || p->network.to != r->network.to)
 		return NULL;
+	v->work += 50;				/* about what a look-up of the peer costs */
 	other = model_set_peer(v->set, p);
 	return other ? (const struct network *)other->network.to : NULL;
 }
@@ -49,7 +52,7 @@ static bool better(const struct route *r, const struct route *than)
 }
 
 /* The next network on the way of @a; NULL: it arrives, is dropped or leaves. */
-static const struct network *next_network(const struct validation *v, const struct network *net,
+static const struct network *next_network(struct validation *v, const struct network *net,
 					  const struct ip_addr *a)
 {
 	const struct route *best = NULL;
@@ -59,6 +62,7 @@ static const struct network *next_network(const struct validation *v, const stru
 	for (const struct ref *r = net->routes; r; r = r->next) {
 		const struct route *route = ref_from(r, struct route);
 
+		v->work++;
 		if (ip_prefix_covers(&route->spec.prefix, a) && better(route, best))
 			best = route;
 	}
@@ -70,6 +74,8 @@ static bool returns(const struct search *s, const struct ip_addr *a)
 	const struct network *net = s->start;
 
 	for (unsigned int hop = 0; hop < HOPS_MAX; hop++) {
+		if (s->v->work > WORK_MAX)
+			return false;		/* check_cycles() says so */
 		net = next_network(s->v, net, a);
 		if (!net || net == s->start)
 			return net;
@@ -102,6 +108,7 @@ static bool returns_around(const struct search *s, const struct ip_prefix *in,
 {
 	struct ip_addr behind;
 
+	s->v->work++;
 	if (ip_prefix_covers(in, &p->addr) && returns(s, &p->addr))
 		return true;
 	return addr_behind(p, &behind) && ip_prefix_covers(in, &behind) && returns(s, &behind);
@@ -133,18 +140,28 @@ static bool intersect(const struct ip_prefix *a, const struct ip_prefix *b, stru
 	return true;
 }
 
+/* "acme/front"; to tenants, the networks of others have no names. */
+static const char *name_for(const struct validation *v, const struct network *net,
+			    char buf[MODEL_PATH_LEN])
+{
+	if (v->options->writer && strcmp(v->options->writer, net->o.tenant))
+		return "a network of another tenant";
+	snprintf(buf, MODEL_PATH_LEN, "%s/%s", net->o.tenant, net->o.name);
+	return buf;
+}
+
 static void complain_cycle(struct search *s)
 {
-	char title[MODEL_TITLE_LEN], path[512];
+	char title[MODEL_TITLE_LEN], path[512], name[MODEL_PATH_LEN];
 	size_t len = 0;
 
 	for (unsigned int i = 0; i <= s->depth && len < sizeof(path); i++)
-		len += snprintf(path + len, sizeof(path) - len, "%s/%s, ", s->path[i]->o.tenant,
-				s->path[i]->o.name);
+		len += snprintf(path + len, sizeof(path) - len, "%s, ",
+				name_for(s->v, s->path[i], name));
 	problems_object(s->v->problems, model_title(&s->first->o, title));
-	complain(s->v, "spec.nextHop.peering", "leads in a circle: %s%s/%s; make a prefix on the way"
-		 " narrower, or send it elsewhere", len < sizeof(path) ? path : "", s->start->o.tenant,
-		 s->start->o.name);
+	complain(s->v, "spec.nextHop.peering", "leads in a circle: %s%s; make a prefix on the way"
+		 " narrower, or send it elsewhere", len < sizeof(path) ? path : "",
+		 name_for(s->v, s->start, name));
 }
 
 static void follow(struct search *s, const struct ip_prefix *in);
@@ -185,15 +202,8 @@ static void follow(struct search *s, const struct ip_prefix *in)
 {
 	const struct network *net = s->path[s->depth];
 
-	for (const struct ref *r = net->routes; r && !s->found; r = r->next) {
-		if (++s->steps > STEPS_MAX) {
-			complain(s->v, "", "its routes lead through too many peered networks to follow"
-				 " them all; use fewer routes into peerings");
-			s->found = true;
-			return;
-		}
+	for (const struct ref *r = net->routes; r && !s->found && s->v->work <= WORK_MAX; r = r->next)
 		follow_route(s, ref_from(r, struct route), in);
-	}
 }
 
 void check_cycles(struct validation *v, const struct network *net)
@@ -201,11 +211,16 @@ void check_cycles(struct validation *v, const struct network *net)
 	struct search s = { .v = v, .start = net, .path = { net } };
 	char title[MODEL_TITLE_LEN];
 
+	if (v->work > WORK_MAX)
+		return;				/* that is a problem already */
 	problems_object(v->problems, model_title(&net->o, title));
-	for (const struct ref *r = net->routes; r && !s.found; r = r->next) {
+	for (const struct ref *r = net->routes; r && !s.found && v->work <= WORK_MAX; r = r->next) {
 		const struct route *route = ref_from(r, struct route);
 
 		s.depth = 0;
 		follow_route(&s, route, &route->spec.prefix);
 	}
+	if (v->work > WORK_MAX)
+		complain(v, "", "routes lead through so many peered networks that they cannot be"
+			 " followed; use fewer routes into peerings");
 }

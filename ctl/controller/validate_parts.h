@@ -11,6 +11,7 @@ struct validation {
 	const struct validate_options *options;
 	struct problems *problems;
 	const struct subnet *full;	/* the last subnet in which nothing was free */
+	uint64_t work;			/* prefixes looked at for circles */
 };
 
 /* validate_alloc.c: fills in what is not given; what cannot be had is a problem. */

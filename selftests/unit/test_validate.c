@@ -256,6 +256,41 @@ static void test_allocation(void **state)
 	model_set_done(&s);
 }
 
+static void add_mesh(struct changes *c, const char *net, unsigned int octet, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		changes_add(c, object_fmt("{kind: Route, tenant: acme, name: %s-%u, spec: {network: %s, prefix: %u.%u.%u.0/24,"
+					  " nextHop: {peering: %c2%c}}}", net, i, net, octet, i / 256, i % 256, net[0],
+					  net[0] == 'f' ? 'b' : 'f'), false, c->n, 0);
+}
+
+/* A mesh that would take long to follow is refused instead of holding up everybody; a large one is not. */
+static void test_dense_mesh(void **state)
+{
+	static const struct {
+		unsigned int n;
+		int err;
+	} cases[] = { { 500, 0 }, { 3000, -EINVAL } };
+	struct model_set s;
+
+	(void)state;
+	model_set_init(&s);
+	put_all(&s, world);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct changes c = {};
+		struct problems p;
+
+		problems_init(&p);
+		add_mesh(&c, "front", 20, cases[i].n);
+		add_mesh(&c, "back", 21, cases[i].n);
+		expect_int("mesh", validate(&s, &c, &operator, &p), cases[i].err);
+		expect_part("mesh", problems_first(&p, (char[512]){}, 512), cases[i].err ? "cannot be followed" : "");
+		problems_done(&p);
+		changes_free(&c);
+	}
+	model_set_done(&s);
+}
+
 /* The revision somebody saw must be the one it is at. */
 static void test_revisions(void **state)
 {
@@ -316,6 +351,16 @@ static void test_tenant_writes(void **state)
 	expect_part("gateway", p.kept[3].text, "is for the operator alone");
 	problems_done(&p);
 	changes_free(&c);
+	/* Of a circle it is told its own part. */
+	put_all(&s, (const char *const[]){
+		"{kind: Peering, tenant: other, name: o2f, spec: {network: net, peer: acme/front}}",
+		"{kind: Route, tenant: other, name: all, spec: {network: net, prefix: 0.0.0.0/0, nextHop: {peering: o2f}}}",
+		NULL });
+	add_line(&c, ROUTE("front", "0.0.0.0/0", "peering: f2o"));
+	assert_int_equal(validate(&s, &c, &tenant, &p), -EINVAL);
+	expect_part("circle", p.kept[0].text, "in a circle: acme/front, a network of another tenant, acme/front");
+	problems_done(&p);
+	changes_free(&c);
 	model_set_done(&s);
 }
 
@@ -323,7 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules), cmocka_unit_test(test_allocation),
-		cmocka_unit_test(test_revisions), cmocka_unit_test(test_tenant_writes),
+		cmocka_unit_test(test_revisions), cmocka_unit_test(test_dense_mesh), cmocka_unit_test(test_tenant_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
