@@ -9,6 +9,9 @@ $(bench)/pump: $(bench)/pump.o $(bench_part)
 $(bench)/delay: $(bench)/delay.o
 $(bench)/talk: $(bench)/talk.o
 $(bench)/store_load: $(bench)/store_load.o $(CONTROLLER) $(LIB)
+benchtools: $(bench)/board
+$(bench)/board: $(bench)/board.o $(AGENT) $(LIB)
+	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(bench)/memory: $(bench)/memory.o $(AGENT) $(LIB)
 $(addprefix $(bench)/,testrun pump memory delay talk store_load):
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -77,10 +77,21 @@ static __always_inline int is_due(struct feed_turn *turn)
 	return 1;
 }
 
+/* The sum in the head is that of a header with zero in the place of @word; RFC 1624. */
+static __always_inline void follow(__u16 *sum, __u32 word)
+{
+	__u32 s = (__u16)~*sum + (word & 0xffff) + (word >> 16);
+
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	*sum = ~s;
+}
+
 static __always_inline int make_packet(struct xdp_md *ctx, struct feed_turn *turn)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	long len = end - data;
+	__be32 word;
 
 	barrier_var(len);		/* clang-19 would subtract from the pointer in 32 bits */
 	if (bpf_xdp_adjust_head(ctx, len - plan.frame_len))
@@ -96,7 +107,13 @@ static __always_inline int make_packet(struct xdp_md *ctx, struct feed_turn *tur
 	}
 	if (data + plan.vary + sizeof(__be32) > end)
 		return -1;
-	*(__be32 *)(data + plan.vary) = wire32(plan.base + next_flow(turn));
+	word = wire32(plan.base + next_flow(turn));
+	*(__be32 *)(data + plan.vary) = word;
+	if (plan.sum) {
+		if (data + plan.sum + sizeof(__be16) > end)
+			return -1;
+		follow(data + plan.sum, word);
+	}
 	return 0;
 }
 

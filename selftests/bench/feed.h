@@ -19,7 +19,7 @@ struct feed_plan {
 	__u32 n_flows;
 	__u32 in_order;			/* flows come one after the other; otherwise at random */
 	__u32 gap_ns;			/* feed_tx: between two packets, 0 = flat out */
-	__u32 pad;
+	__u32 sum;			/* offset of the IPv4 checksum that covers the word; 0 = none does */
 	__u64 limit;			/* feed_tx: packets in all; later runs drop theirs */
 };
 

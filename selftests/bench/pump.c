@@ -8,13 +8,14 @@
  *	pump bare NETNS FROM TO                redirects FROM's frames to TO
  *	pump floor NETNS GUEST UPLINK LOCAL REMOTE SMAC DMAC SRC DST
  *	pump send PIN COUNT LEN FLOWS RATE SENDER...
- *	        SENDER is CPU,NETNS,DEVICE,SMAC,DMAC,SRC,DST
+ *	        SENDER is CPU,NETNS,DEVICE,SMAC,DMAC,SRC,DST[,VNI,OUTER-SRC,OUTER-DST]
  *
  * The generator is feed.bpf.c in test runs with live frames: the kernel runs it
  * as if a frame had come in on the guest's device, and its XDP_TX sends the frame
  * out of there at once, into the host's end of the veth pair. The work of hosts
  * and sink follows in the same CPU's softirq, so one sender is one core. With
- * FLOWS above 1 every frame has the next pair of ports; RATE 0 is flat out, else
+ * FLOWS above 1 every frame has the next pair of ports, or in VXLAN a destination drawn from
+ * the FLOWS addresses behind DST (both IPv4); RATE 0 is flat out, else
  * frames per second and sender. Prints: sent N arrived N seconds S.
  *
  * Programs stay on their devices when pump ends.
@@ -194,15 +195,16 @@ struct sender {
 	int cpu;
 	char *netns, *device;
 	struct packet_spec spec;
+	struct packet_outer outer;	/* src NULL: no tunnel */
 };
 
 static void parse_sender(char *text, struct sender *ret)
 {
-	char *field[7];
+	char *field[10];
 
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 10; i++) {
 		field[i] = strsep(&text, ",");
-		if (!field[i])
+		if (!field[i] && i < 7)
 			die(EINVAL, "SENDER is CPU,NETNS,DEVICE,SMAC,DMAC,SRC,DST");
 	}
 	*ret = (struct sender){
@@ -212,6 +214,10 @@ static void parse_sender(char *text, struct sender *ret)
 		.spec = { .src = field[5], .dst = field[6], .proto = PROTO_UDP, .sport = SPORT,
 			  .dport = DPORT },
 	};
+	if (field[7] && field[8] && field[9])
+		ret->outer = (struct packet_outer){ .tunnel = TUNNEL_VXLAN, .src = field[8],
+						    .dst = field[9],
+						    .vni = strtoul(field[7], NULL, 0) };
 	if (mac_parse(field[3], ret->spec.smac) || mac_parse(field[4], ret->spec.dmac))
 		die(EINVAL, "SENDER's MAC");
 }
@@ -220,15 +226,22 @@ static void parse_sender(char *text, struct sender *ret)
 static struct bench_feed *make_feed(const struct sender *s, const struct load *load, uint8_t *frame)
 {
 	struct bench_feed *feed = bench_feed__open();
-	struct feed_plan plan = { .frame_len = load->len, .in_order = 1 };
+	struct feed_plan plan = { .frame_len = load->len, .in_order = 1,
+				  .base = SPORT << 16 | DPORT };
 	size_t l4;
 
 	if (!feed)
 		die(errno, "feed");
 	l4 = strchr(s->spec.src, ':') ? 14 + 40 : 14 + 20;
-	plan.words = (l4 + 8) / 8;
 	plan.vary = l4;
-	plan.base = SPORT << 16 | DPORT;
+	if (s->outer.src) {		/* the inner destination instead, at random */
+		plan.vary = 50 + 14 + 16;
+		plan.sum = 50 + 14 + 10;
+		plan.base = host32(packet_addr(s->spec.dst).w[3]);
+		plan.in_order = 0;
+		l4 += 50;
+	}
+	plan.words = (l4 + 8) / 8;
 	plan.n_flows = load->n_flows;
 	plan.gap_ns = load->rate ? NS_PER_S / load->rate : 0;
 	plan.limit = load->count;
@@ -262,6 +275,25 @@ static struct feed_turn turn_of(const struct bench_feed *feed, int cpu)
 	return turns[cpu];
 }
 
+/* A tunnelled frame has zero for its destination, whose place in the sum feed.bpf.c fills. */
+static void build_frame(struct sender *s, uint32_t len, uint8_t *frame)
+{
+	uint32_t headers = strchr(s->spec.src, ':') ? 62 : 42;
+	struct packet_spec inner = s->spec;
+	uint8_t bytes[PACKET_MAX];
+
+	inner.payload = len - headers - (s->outer.src ? 50 : 0);
+	if (!s->outer.src) {
+		packet_build(&inner, frame);
+		return;
+	}
+	inner.dst = "0.0.0.0";
+	packet_encapsulate(&s->outer, bytes, packet_build(&inner, bytes), frame);
+	memcpy(frame, s->spec.dmac, ETH_ADDR_LEN);
+	memcpy(frame + ETH_ADDR_LEN, s->spec.smac, ETH_ADDR_LEN);
+	memcpy(frame + 50, s->spec.dmac, ETH_ADDR_LEN);
+}
+
 /*
  * A child that is ready says so on @ready and starts when @go closes. @ret_ns is
  * shared with the parent: how long a paced sender sent.
@@ -276,8 +308,7 @@ static void run_sender(struct sender *s, const struct load *load, int ready, int
 	char byte = 0;
 	int fd, ifindex;
 
-	s->spec.payload = load->len - (strchr(s->spec.src, ':') ? 62 : 42);
-	packet_build(&s->spec, frame);
+	build_frame(s, load->len, frame);
 	feed = make_feed(s, load, frame);
 	fd = bpf_program__fd(feed->progs.feed_tx);
 	CPU_ZERO(&set);

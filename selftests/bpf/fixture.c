@@ -63,6 +63,8 @@ static void map_arrays(struct fixture *f)
 	f->nexthops = map_array(f->skel->maps.nexthops);
 	f->ports = map_array(f->skel->maps.ports);
 	f->port_index = map_array(f->skel->maps.port_index);
+	f->endpoint_index = map_array(f->skel->maps.endpoint_index);
+	f->endpoints = map_array(f->skel->maps.endpoints);
 	f->memory = (struct flow_table_memory){
 		.index = map_array(f->skel->maps.flow_index),
 		.flows = map_array(f->skel->maps.flows),

@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include <agent/flow_table.h>
+#include <mirach/endpoint.h>
 #include <mirach/hub.h>
 #include <mirach/nexthop.h>
 #include <mirach/port.h>
@@ -59,6 +60,8 @@ struct fixture {
 	struct nexthop *nexthops;
 	struct port *ports;
 	struct port_bucket *port_index;
+	struct flow_bucket *endpoint_index;
+	struct endpoint *endpoints;
 	struct underlay_shape underlay;
 	int ifindex[SLOTS];
 	uint64_t now_ns;
