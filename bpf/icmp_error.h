@@ -252,7 +252,8 @@ static __noinline int answer_error(struct pkt *pkt, const struct action *action,
 	nh = &nexthop->body[nexthop->active & 1];
 	if (e.reason == REASON_TOO_BIG)
 		e.mtu = nh->mtu;
-	if (pkt->from_fabric && (e.reason != REASON_TOO_BIG || action->stages & STAGE_VLAN_PUSH))
+	if (pkt->from_fabric && (e.reason != REASON_TOO_BIG || nh->kind != NEXTHOP_LOCAL ||
+				 action->stages & STAGE_VLAN_PUSH))
 		return verdict;
 	if (error_untag(pkt, action, e.reason) || !error_due(pkt, e.reason))
 		return verdict;
