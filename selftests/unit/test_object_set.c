@@ -14,12 +14,14 @@
 static struct object *make(unsigned int i, unsigned int v)
 {
 	static const char *const kinds[] = { "network", "vport", "endpoint" };
+	char text[300], addr[32];
 	struct object *o = NULL;
-	char text[200];
 	cJSON *json;
 
-	snprintf(text, sizeof(text), "{\"id\":\"%s/t.%u\",\"v\":\"%032x\",\"spec\":{\"i\":%u}}", kinds[i % 3],
-		 i, v, i);
+	snprintf(addr, sizeof(addr), "10.0.%u.%u", i / 250, i % 250 + 1);
+	snprintf(text, sizeof(text),
+		 "{\"id\":\"%s/t.n/%s\",\"v\":\"%032x\",\"spec\":{\"network\":\"t.n\",\"address\":\"%s\","
+		 "\"mac\":\"02:00:00:00:00:01\",\"host\":\"192.0.2.1\"}}", kinds[i % 3], addr, v, addr);
 	json = cJSON_Parse(text);
 	assert_int_equal(object_new(json, &o, NULL), 0);
 	cJSON_Delete(json);
