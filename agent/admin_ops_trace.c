@@ -481,7 +481,7 @@ static enum fate leave(struct trace *t, const struct ip_addr *remote, const stru
 		   ip_addr_format(remote, text, sizeof(text)), port_name(t->a, body->port));
 }
 
-/* The way that the fast path draws for this packet: path_nexthop() of bpf/path.h. */
+/* The way that the fast path draws for this packet: leave() of bpf/leave.h. */
 static uint32_t draw_way(const struct trace *t, const struct nexthop_body *table)
 {
 	struct flow_key key = t->key;
