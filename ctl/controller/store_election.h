@@ -41,7 +41,7 @@ struct store_election_options {
 	void *arg;
 };
 
-/* NULL: out of memory. Texts are copied. Callbacks come from the loop. */
+/* NULL: out of memory. Texts are copied. Callbacks come from the loop, and must not free it. */
 struct store_election *store_election_new(const struct store_election_options *o);
 /* False for sure from the moment on that another may lead. */
 bool store_election_is_leader(const struct store_election *e);
