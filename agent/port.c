@@ -384,7 +384,7 @@ static void finish_for_peer(struct vport *v)
  */
 static void take_redirects(const struct vport *v)
 {
-	if (v->uplink && is_veth(v) && v->hook == DP_HOOK_TCX)
+	if (v->uplink && v->life.attached && is_veth(v) && v->hook == DP_HOOK_TCX)
 		ethtool_feature_set(v->device, GRO, true);
 }
 
@@ -401,7 +401,6 @@ static int attach(struct vport *v, const struct port_tools *t, struct error *e)
 	choose_hook(v);
 	if (v->hook != DP_HOOK_TCX && v->netns)
 		prepare(v, NULL);	/* before XDP sees an unfinished checksum; PORT_PREPARE says what failed */
-	take_redirects(v);
 	return dp_port_attach(t->dp, v->port.name, v->link.ifindex,
 			      v->uplink ? DP_INGRESS : DP_EGRESS, v->hook, e);
 }
@@ -438,6 +437,7 @@ void port_settle(struct vport *v, const struct port_tools *t, uint64_t now_ns)
 	if (!v->life.has_guest)
 		v->unprepared = (struct error){};
 	finish_for_peer(v);
+	take_redirects(v);
 	if (v->uplink && v->life.attached && v->hook == DP_HOOK_TCX)
 		gro_keep(t->gro, t->dp, v->port.tunnel, v->port.tunnel_port);
 	if (publish(v, t, v->life.attached, &e))

@@ -54,14 +54,18 @@ static void enter(const char *netns)
 	close(fd);
 }
 
+/* Ahead of whatever else the machine does: the path is to be measured, not the scheduler. */
 static void pin(void)
 {
+	const struct sched_param ahead = { .sched_priority = 1 };
 	cpu_set_t first;
 
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	if (sched_setaffinity(0, sizeof(first), &first))
 		die("pin to CPU 0");
+	if (sched_setscheduler(0, SCHED_FIFO, &ahead))
+		die("real-time priority");
 }
 
 static int open_socket(int type)

@@ -92,6 +92,9 @@ has "and says why" "$(ask a .why vport show red-1)" 'super-packets'
 is "the uplink is tcx by name" "$(ask a .hook vport show up0)" tcx
 is "the guest keeps its checksum offload" \
 	"$(on red-1 ethtool -k eth0 | awk '/tx-checksum-ip-generic/ { print $2 }')" on
+gro_is_on() { on b ethtool -k up0 | grep -q '^generic-receive-offload: on'; }
+on b ethtool -K up0 gro off
+ok "the uplink's NAPI, which first packets need, is kept" soon 10 gro_is_on
 works "tcx and tcx"
 
 for ENCAP in '{kind: vxlan}' '{kind: geneve}' '{kind: gre}'; do
