@@ -20,15 +20,9 @@ struct hub {
 	int near_ifindex, far_ifindex;
 };
 
-/* Largest IP packet it carries on this kernel. */
-static inline unsigned int hub_packet_max(void)
-{
-	return xdp_socket_chains() ? HUB_PACKET_CHAIN : HUB_PACKET_ONE;
-}
-
 /*
  * Makes the pair "<prefix>0n" and "<prefix>0f", or finds it; brings it up, MTU
- * hub_packet_max() + hub header, no addresses, no IPv6 autoconfiguration.
+ * hub_packet_max() (xdp_features.h) + hub header, no addresses, no IPv6 autoconfiguration.
  */
 int hub_create(const char *prefix, struct hub *ret, struct error *e);
 /* Removes the pair; missing is not an error. */

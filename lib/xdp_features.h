@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <mirach/hub.h>
+
 /* Bits of the answer, enum netdev_xdp_act of the kernel. */
 #define XDP_FEATURE_BASIC (1u << 0)		/* native mode: pass, drop, transmit */
 #define XDP_FEATURE_REDIRECT (1u << 1)		/* its frames may be redirected */
@@ -31,3 +33,9 @@ int xdp_features(int ifindex, uint64_t *ret);
 
 /* Whether the kernel's AF_XDP sockets take frames of several buffers. */
 bool xdp_socket_chains(void);
+
+/* Largest IP packet that a hub carries on this kernel. */
+static inline unsigned int hub_packet_max(void)
+{
+	return xdp_socket_chains() ? HUB_PACKET_CHAIN : HUB_PACKET_ONE;
+}

@@ -17,7 +17,6 @@
 #include <bpf/libbpf.h>
 
 #include <agent/config_hook.h>
-#include <agent/hub.h>
 #include <ctl/cli/view.h>
 #include <lib/ethtool.h>
 #include <lib/nl.h>

@@ -145,7 +145,7 @@ routes b a
 ok "it is back: two ways" soon 30 ways_up a 2
 soon 30 ways_up b 2
 shared "again" 4
-read -r _ n _ lost _ twice _ late < <(stream_result hit)
+read -r _ n _ lost _ twice _ < <(stream_result hit)
 is "nothing came twice" "$twice $((n + lost))" "0 8000"
 number "of 16 s of traffic little was lost" "$lost" -lt 1500
 is "no flow was touched" "$(ask a '.flows.deleted + .flows.evicted' status)" 0
