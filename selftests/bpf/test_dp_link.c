@@ -207,7 +207,7 @@ static void stranger_with_the_same_number(void **state)
 
 static void names(void **state)
 {
-	static const char too_long[] = "a-name-of-more-than-forty-seven-bytes-is-too-long";
+	static const char too_long[] = "a-name-of-more-than-sixty-three-bytes-is-too-long-for-a-port-and-for-its-pin";
 	struct error e = {};
 	int ifindex;
 
@@ -219,10 +219,10 @@ static void names(void **state)
 	attach("eth0.100/%", ifindex, DP_HOOK_XDP_NATIVE);
 	detach("eth0.100/%");
 	assert_int_equal(on_device(ifindex).attach_mode, XDP_ATTACHED_NONE);
-	assert_refused(dp_port_attach(dp, "", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EINVAL, "1 to 47",
+	assert_refused(dp_port_attach(dp, "", ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EINVAL, "1 to 63",
 		       &e);
 	assert_refused(dp_port_attach(dp, too_long, ifindex, DP_EGRESS, DP_HOOK_XDP_NATIVE, &e), EINVAL,
-		       "1 to 47", &e);
+		       "1 to 63", &e);
 	sandbox_veth_del("va");
 }
 

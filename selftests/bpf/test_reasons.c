@@ -238,6 +238,25 @@ static const struct shot *bad_action(void)
 	return fire_spec(WEB_1, &to_remote);
 }
 
+/* What only the agent can find out arrives as an action that says so. */
+static const struct shot *decided(enum drop_reason reason)
+{
+	const struct action drop = { .verdict = ACTION_DROP, .reason = reason };
+
+	learn_action(WEB_1, &to_remote, FLOW_TUPLE_3, &drop);
+	return fire_spec(WEB_1, &to_remote);
+}
+
+static const struct shot *blackhole(void)
+{
+	return decided(REASON_BLACKHOLE);
+}
+
+static const struct shot *goes_back(void)
+{
+	return decided(REASON_GOES_BACK);
+}
+
 static const struct shot *nexthop_down(void)
 {
 	const struct nexthop_body down = {};
@@ -397,6 +416,8 @@ static const struct {
 	{ REASON_HUB_OVERFLOW, NULL },	/* the agent's own: it reads the count off its socket */
 	{ REASON_TABLE_FULL, table_full },
 	{ REASON_BAD_ACTION, bad_action },
+	{ REASON_BLACKHOLE, blackhole },
+	{ REASON_GOES_BACK, goes_back },
 	{ REASON_NEXTHOP_DOWN, nexthop_down },
 	{ REASON_TOO_BIG, too_big },
 	{ REASON_NO_HEADROOM, no_headroom },

@@ -79,9 +79,9 @@ ok "a stale IPv6 gateway is confirmed" probe "$(gateway6 red-1)"
 last_hop() { on "$1" ping -n -q -c 2 -i 0.05 -W 0.5 -t 1 "$2" | grep ' 2 received'; }
 for family in 4 6; do
 	ok "IPv$family with a TTL of 1 arrives in the same subnet" last_hop red-1 "$("ip$family" red-3)"
-	before=$(dropped b red-4 ttl_expired)
+	before=$(used b red-4 replied)
 	fails "IPv$family with a TTL of 1 does not cross the gateway" last_hop red-4 "$("ip$family" red-2)"
-	is "and is dropped as ttl_expired" "$(($(dropped b red-4 ttl_expired) - before))" 2
+	number "and the gateway says so" $(($(used b red-4 replied) - before)) -ge 2
 done
 
 books_close
