@@ -26,7 +26,8 @@
  *	-ESTALE		a compare did not hold; a watch or a paged range reaches behind
  *			what history is kept. Read again, decide again
  *	-EAGAIN		not done, for sure: no quorum, nobody reachable, locked. Try later
- *	-ETIMEDOUT	no answer in time: it may have been done or not. Read to find out
+ *	-ETIMEDOUT	no answer in time: it may have been done or not, or (etcd) be done yet.
+ *			Read to find out; only a compare keeps a late one from overwriting
  *	-ENOSPC		no room for it; nothing changed
  *	-ENOENT		the lease has expired, or was revoked
  *	-E2BIG		more than store_limits; -EINVAL: no such key, value or lease can be

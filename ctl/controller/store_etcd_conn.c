@@ -178,8 +178,19 @@ void etcd_conn_reuse(struct etcd_conn *conn)
 	c->idle = conn;
 }
 
+/* What the kernel has not delivered yet is not to arrive when nobody waits for it any more. */
+static void forget_unsent(const struct etcd_conn *conn)
+{
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(conn->evcon));
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 void etcd_conn_failed(struct etcd_conn *conn)
 {
+	forget_unsent(conn);
 	if (conn->client->current == conn->member)
 		etcd_client_next_member(conn->client);
 	etcd_conn_bury(conn, NULL);

@@ -2,7 +2,8 @@
 /*
  * store_probe.c - asks the store from a script
  *
- *	store_probe WHERE put KEY VALUE		"done REVISION" or "error NAME TEXT", status 1
+ *	store_probe WHERE put KEY VALUE		"done REVISION" or "error NAME TEXT", status 1; reads
+ *						first, and writes over what it read, unless it is there
  *	store_probe WHERE get KEY		"value TEXT" or "nothing", " stale" behind it without quorum
  *	store_probe WHERE watch PREFIX FROM	"REVISION KEY=VALUE", "REVISION KEY" where it went; for ever
  *	store_probe WHERE lead KEY NAME TTL_MS	"elected", "lost", with the uptime in ms; for ever
@@ -41,12 +42,26 @@ static bool failed(const struct store_reply *r)
 	return true;
 }
 
+static struct store *store;
+static struct store_op op;
+
 static void on_put(void *arg, const struct store_reply *r)
 {
 	(void)arg;
 	if (!failed(r))
 		printf("done %lld\n", (long long)r->revision);
 	event_base_loopbreak(base);
+}
+
+static void on_read(void *arg, const struct store_reply *r)
+{
+	struct store_compare as_read = { .key = op.key, .mod_revision = r->n ? r->kvs[0].mod_revision : 0 };
+
+	(void)arg;
+	if (r->err || (!r->stale && r->n && !strcmp(r->kvs[0].value, op.value)))
+		on_put(NULL, r);
+	else
+		store_txn(store, &as_read, 1, &op, 1, on_put, NULL);
 }
 
 static void on_get(void *arg, const struct store_reply *r)
@@ -83,9 +98,9 @@ static void on_lost(void *arg, const char *why)
 static int start(struct store *s, int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[2], "put")) {
-		struct store_op op = { .key = argv[3], .value = argv[4], .value_len = strlen(argv[4]) };
-
-		store_txn(s, NULL, 0, &op, 1, on_put, NULL);
+		op = (struct store_op){ .key = argv[3], .value = argv[4], .value_len = strlen(argv[4]) };
+		store = s;
+		store_get(s, op.key, on_read, NULL);
 	} else if (argc == 4 && !strcmp(argv[2], "get")) {
 		store_get(s, argv[3], on_get, NULL);
 	} else if (argc == 5 && !strcmp(argv[2], "watch")) {
