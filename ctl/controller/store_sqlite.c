@@ -74,6 +74,7 @@ static void answer(struct job *job)
 
 	r->err = job->e.err;
 	r->text = job->e.err ? job->e.text : "";
+	r->more = r->more && !r->err;		/* an error is the last answer of a range */
 	r->kvs = job->rows.kvs;
 	r->n = job->rows.n;
 	if (job->fn)
