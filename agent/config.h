@@ -89,6 +89,7 @@ struct config_remote {
 	uint8_t mac[ETH_ADDR_LEN];	/* all zero: the network's gateway MAC; an instance should name its own */
 	struct ip_addr host;		/* underlay address of the host */
 	struct ip_addr from;		/* not zero: for packets of this source only, where nothing else covers them */
+	uint32_t vni;			/* on the wire towards that host; 0: the network's */
 	bool receive_only;		/* packets of the address may come from the host; nothing is sent there by it */
 	int line;
 };

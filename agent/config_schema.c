@@ -347,6 +347,7 @@ static const struct field remote_fields[] = {
 	{"prefix", read_prefix, AT(struct config_remote, prefix), .required = true},
 	{"mac", read_mac, AT(struct config_remote, mac)},
 	{"host", read_endpoint, AT(struct config_remote, host), .required = true},
+	{"vni", read_uint, AT(struct config_remote, vni), .max = VNI_MAX},
 	{"from", read_addr, AT(struct config_remote, from)},
 	{"receive_only", read_bool, AT(struct config_remote, receive_only)},
 	{}

@@ -93,6 +93,17 @@ static struct doc *take_child(struct doc *doc, const char *key)
 	return child;
 }
 
+/* Of several gateways the first is taken; it is a remote host like any other. */
+static int shape_route(struct object *o)
+{
+	struct doc *gateways = take_child(o->doc, "gateways");
+	const struct doc *first = gateways ? gateways->first : NULL;
+	int err = first && first->text ? add_text(o->doc, "host", first->text) : 0;
+
+	doc_free(gateways);
+	return err;
+}
+
 static int shape(struct object *o)
 {
 	switch (o->kind) {
@@ -111,6 +122,7 @@ static int shape(struct object *o)
 		rename_child(o->doc, "src", "from");
 		return 0;
 	case OBJECT_ROUTE:
+		return shape_route(o);
 	case OBJECT_ENDPOINT:
 	case OBJECT_OTHER:
 		return 0;

@@ -367,7 +367,7 @@ static enum drop_reason route(struct compilation *c)
 
 static __be32 wire_vni(const struct compilation *c)
 {
-	uint32_t vni = c->into->vni;
+	uint32_t vni = c->to_remote && c->to_remote->vni ? c->to_remote->vni : c->into->vni;
 
 	return wire32(c->p->tunnel == TUNNEL_GRE ? vni : vni << 8);
 }

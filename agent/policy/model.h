@@ -72,6 +72,7 @@ struct remote {
 	struct ip_prefix prefix;
 	struct ip_addr host;
 	struct ip_addr from;		/* all zero: for every source */
+	uint32_t vni;			/* 0: the network's */
 	uint32_t network;
 	uint32_t nexthop;
 	uint8_t mac[ETH_ADDR_LEN];	/* all zero: unknown */

@@ -200,6 +200,7 @@ static void build_remotes(struct policy *p, const struct config *config,
 		r->nexthop = b->remote_nexthops[i];
 		memcpy(r->mac, from->mac, ETH_ADDR_LEN);
 		r->from = from->from;
+		r->vni = from->vni;
 		r->receive_only = from->receive_only;
 		add_remote(p, i);
 	}

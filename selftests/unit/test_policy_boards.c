@@ -204,6 +204,24 @@ static void test_pairs(void **state)
 	policy_free(b.policy);
 }
 
+/* A gateway of another region, which calls the network by another number. */
+static void test_foreign_vni(void **state)
+{
+	struct boards_world b;
+	struct decision d;
+
+	(void)state;
+	prepare(&b, ROLE_HOST);
+	b.world.remotes[RED_NARROW].vni = 7777;
+	compile(&b);
+	d = decide(&b, FROM_WEB_1, NULL, "10.0.0.11", "10.9.5.1");
+	assert_int_equal(d.action.nexthop, WORLD_REMOTE_NEXTHOP(RED_NARROW));
+	assert_int_equal(d.action.vni, wire32(7777 << 8));
+	d = decide(&b, FROM_WEB_1, NULL, "10.0.0.11", "10.9.4.1");
+	assert_int_equal(d.action.vni, wire32(100 << 8));
+	policy_free(b.policy);
+}
+
 static void expect_endpoint(struct decision d, uint32_t vni)
 {
 	assert_int_equal(d.action.verdict, ACTION_ENDPOINT);
@@ -241,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_pairs_are_spread),
 		cmocka_unit_test(test_host_receives),
 		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_foreign_vni),
 		cmocka_unit_test(test_hoverboard),
 	};
 

@@ -109,6 +109,32 @@ static void test_whole(void **state)
 	done(&w);
 }
 
+/* Gateways are remotes; what is nobody's stays a route. */
+static void test_routes(void **state)
+{
+	struct world w = {};
+
+	(void)state;
+	add(&w, SELF);
+	add(&w, NET);
+	add(&w, OBJECT("route/acme.web/172.16.0.0/12", "\"network\":\"acme.web\",\"prefix\":\"172.16.0.0/12\","
+		       "\"gateways\":[\"192.0.2.50\"]"));
+	add(&w, OBJECT("route/acme.web/172.32.0.0/12", "\"network\":\"acme.web\",\"prefix\":\"172.32.0.0/12\","
+		       "\"vni\":7777,\"gateways\":[\"192.0.2.51\",\"192.0.2.52\"]"));
+	add(&w, OBJECT("route/acme.web/172.64.0.0/12", "\"network\":\"acme.web\",\"prefix\":\"172.64.0.0/12\","
+		       "\"blackhole\":true"));
+	for (int i = 0; i < 2; i++) {
+		if (build(&w))
+			fail_msg("%s", w.e.text);
+		expect_int("remotes", w.config->n_remotes, 2);
+		expect_int("VNI of the first", w.config->remotes[0].vni, 0);
+		expect_int("VNI of the second", w.config->remotes[1].vni, 7777);
+		expect_int("routes", w.config->n_routes, 1);
+		expect_int("black hole", w.config->routes[0].blackhole, 1);
+	}
+	done(&w);
+}
+
 static void test_nothing(void **state)
 {
 	struct world w = {};
@@ -295,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_binding),
 		cmocka_unit_test(test_binding_refusals),
