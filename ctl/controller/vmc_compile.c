@@ -335,15 +335,19 @@ static bool spec_location(const struct vmc_input *in, const struct network *net,
 	return true;
 }
 
+/* A hoverboard's own instances are vports there, and no endpoints. */
 static bool spec_endpoint(const struct vmc_input *in, const struct host *host, const char *id,
 			 const char *rest, struct text *t)
 {
 	struct network *net = (struct network *)named(in, KIND_NETWORK, &rest);
+	const struct instance *i;
 	struct ip_addr a;
 
 	(void)id;
-	return net && !ip_addr_parse(rest, &a) && vmc_host_carries(host, net) &&
-	       spec_location(in, net, &a, t);
+	if (!net || ip_addr_parse(rest, &a) || !vmc_host_carries(host, net))
+		return false;
+	i = model_set_by_address(in->set, net, &a, NULL);
+	return i && host_of(i) != host && spec_location(in, net, &a, t);
 }
 
 /* Permits and direct routes are of use only to a host that is in the network. */
