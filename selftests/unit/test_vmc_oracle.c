@@ -9,6 +9,9 @@
  * The universe is small, so that objects meet: everything refers to everything, comes
  * and goes in any order, also before what it refers to. Seeded; ORACLE_CHANGES and
  * ORACLE_SEED choose another walk.
+ *
+ * And whatever other regions announce, what this region declared comes out byte by byte
+ * as it would without them.
  */
 #include <ctl/controller/vmc_engine.h>
 
@@ -445,11 +448,124 @@ static void test_load(void **state)
 	programming_free(p);
 }
 
+static bool prefix_covers(const struct ip_prefix *outer, const struct ip_prefix *p)
+{
+	return outer->len <= p->len && ip_prefix_covers(outer, &p->addr);
+}
+
+/* What a region is told alone, host by host; and what of it announcements may have changed. */
+static struct objset alone[HOSTS];
+
+static void remember(const struct vmc_host *h)
+{
+	const struct objset_entry *entry;
+
+	for (size_t i = 0; (entry = objset_next(&h->desired, &i));)
+		objset_put(&alone[atoi(h->name + 1)], entry->id, &entry->v);
+}
+
+/* No announced route lies where the region has a subnet or a route of its own. */
+static void expect_outside(const struct model_set *set, const char *id)
+{
+	char path[MODEL_PATH_LEN];
+	const struct network *net;
+	struct ip_prefix p;
+
+	if (sscanf(id, "route/%47[^/]/", path) != 1 || !strchr(path, '.') ||
+	    ip_prefix_parse(id + strlen("route/") + strlen(path) + 1, &p))
+		fail_msg("announcement %u: %s is new", step, id);
+	*strchr(path, '.') = '/';
+	net = model_set_find_network(set, path);
+	for (const struct ref *r = net->subnets; r; r = r->next)
+		assert_false(prefix_covers(&ref_from(r, struct subnet)->spec.prefix, &p));
+	for (const struct ref *r = net->routes; r; r = r->next)
+		assert_false(prefix_covers(&ref_from(r, struct route)->spec.prefix, &p));
+}
+
+/* Announced routes on top of what the region says, and nothing else: how many. */
+static unsigned int expect_region(const struct model_set *set, const struct vmc_host *h)
+{
+	const struct objset *before = &alone[atoi(h->name + 1)];
+	const struct objset_entry *entry, *now;
+	unsigned int more = 0;
+
+	for (size_t i = 0; (entry = objset_next(before, &i));) {
+		now = objset_find(&h->desired, entry->id);
+		if (!now || !digest_equal(&now->v, &entry->v))
+			fail_msg("announcement %u: host %s: %s is %s", step, h->name, entry->id,
+				 now ? "another one" : "gone");
+	}
+	for (size_t i = 0; (entry = objset_next(&h->desired, &i));) {
+		if (objset_find(before, entry->id))
+			continue;
+		expect_outside(set, entry->id);
+		more++;
+	}
+	expect_int("objects", h->desired.count, before->count + more);
+	return more;
+}
+
+static void random_announcement(struct vmc_engine *e)
+{
+	struct object *o = random_remote(dice(REMOTES));
+
+	switch (dice(4)) {
+	case 0:
+		del(e, o);
+		model_free(o);
+		return;
+	case 1:
+		vmc_remotes_unreadable(&e->in.remotes, o->tenant, o->name, "nonsense");
+		model_free(o);
+		return;
+	default:
+		put(e, o);
+	}
+}
+
+static void test_announcements(void **state)
+{
+	struct programming *p = programming_new(&(struct programming_options){});
+	unsigned int added = 0, refused = 0;
+	struct model_set set;
+	struct vmc_engine e;
+	struct vmc_host *h;
+
+	(void)state;
+	seed = 11;
+	model_set_init(&set);
+	vmc_init(&e, &set, NULL, NULL, p);
+	for (unsigned int k = 0; k + 1 < COUNT(makers); k++)
+		for (unsigned int i = 0; i < makers[k].n; i++)
+			model_free(model_set_put(&set, makers[k].make(i), NULL));
+	vmc_loaded(&e, 42, 1);
+	for (size_t i = 0; (h = index_next(&e.hosts, &i));)
+		remember(h);
+	for (step = 1; step <= 1000; step++) {
+		vmc_begin(&e, 1, 2);
+		random_announcement(&e);
+		vmc_end(&e, 42 + step);
+		while (vmc_work(&e, 10, 3))
+			;
+		for (size_t i = 0; (h = index_next(&e.hosts, &i));)
+			added += expect_region(&set, h);
+		refused += e.in.remotes.bad.n;
+	}
+	assert_true(added > 100);	/* good ones do come through */
+	assert_true(refused > 100);	/* and bad ones are known as such */
+	vmc_done(&e);
+	model_set_done(&set);
+	programming_free(p);
+	for (unsigned int i = 0; i < HOSTS; i++)
+		objset_done(&alone[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_oracle),
 		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_announcements),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
