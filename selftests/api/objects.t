@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Objects over HTTPS: transactions, revisions, dry runs, lists, watches, restarts."""
 import json
+import os
+import sqlite3
 import sys
 import threading
 
@@ -157,6 +159,31 @@ def restart(c):
     tap.same("it stops when asked", c.stop(), 0)
 
 
+def too_far_back(c):
+    if os.environ.get("API_STORE"):
+        return                                  # the store's own tests compact an etcd
+    with sqlite3.connect(c.path("store.db")) as db:  # as if 50,000 revisions had come since
+        newest = db.execute("SELECT revision FROM state").fetchone()[0]
+        db.execute("DELETE FROM history")
+        db.execute("UPDATE state SET compacted = revision")
+    db.close()
+    c.start()
+    conn = c.connect()
+    conn.request("GET", f"/v1/watch?revision={newest - 1}",
+                 headers={"Authorization": "Bearer " + c.tokens["operator:ann"]})
+    reply = conn.getresponse()
+    lines = [json.loads(line) for line in reply.read().splitlines()]  # to the end of the answer
+    conn.close()
+    tap.same("a watch from too far back ends with an error", [x["type"] for x in lines], ["BOOKMARK", "ERROR"])
+    tap.same("which is 410, Gone", lines[-1]["status"], 410)
+    tap.has("and says what to do", lines[-1]["title"], "list again")
+    here = read_events(c, f"/v1/watch?revision={newest}", len)
+    tap.same("one from where the list is goes on", here[0]["type"], "BOOKMARK")
+    c.apply("kind: Tenant\nname: later\n")
+    events = read_events(c, f"/v1/watch?revision={newest}", lambda e: [x for x in e if x["type"] == "PUT"])
+    tap.same("and tells what comes next", events[-1]["object"]["name"], "later")
+
+
 def main():
     with Controller() as c:
         transactions(c)
@@ -166,6 +193,7 @@ def main():
         statuses(c)
         waits(c)
         restart(c)
+        too_far_back(c)
     tap.done()
 
 
