@@ -11,8 +11,11 @@
 #include <ctl/controller/fm.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cjson/cJSON.h>
 
 #include <lib/log.h>
 
@@ -35,6 +38,7 @@ struct lane {
 	struct fm *fm;
 	const char *head_key;
 	int64_t head;				/* revision of the head key; -1: not known */
+	uint64_t vni_next;			/* what the head key says: see validate.h */
 	int64_t wanted;				/* the set must show this before anything goes on */
 	struct replica *replica;
 	struct replica_listener listener;
@@ -107,6 +111,20 @@ static bool answered(struct lane *lane)
 	return !freed;
 }
 
+/* The head key's value: what goes from one transaction to the next. */
+
+#define HEAD_LEN 48
+
+static uint64_t read_head(const struct store_kv *kv)
+{
+	cJSON *json = cJSON_ParseWithLength(kv->value, kv->value_len);
+	const cJSON *next = cJSON_GetObjectItemCaseSensitive(json, "vniNext");
+	uint64_t ret = cJSON_IsNumber(next) && next->valuedouble > 0 ? next->valuedouble : 0;
+
+	cJSON_Delete(json);
+	return ret;
+}
+
 static void on_head(void *arg, const struct store_reply *reply)
 {
 	struct lane *lane = arg;
@@ -123,6 +141,7 @@ static void on_head(void *arg, const struct store_reply *reply)
 		return;
 	}
 	lane->head = reply->n ? reply->kvs[0].mod_revision : 0;
+	lane->vni_next = reply->n ? read_head(&reply->kvs[0]) : 0;
 	lane->wanted = lane->head;
 	lane_go(lane);
 }
@@ -135,6 +154,7 @@ static void on_written(void *arg, const struct store_reply *reply)
 		return;
 	if (!reply->err) {
 		lane->head = lane->wanted = reply->revision;
+		lane->vni_next = lane->first->changes.vni_next;
 		lane->first->written = true;
 		lane_go(lane);
 		return;
@@ -174,6 +194,7 @@ static int write_changes(struct lane *lane, unsigned int n)
 	struct store_compare compare = { .key = lane->head_key, .mod_revision = lane->head };
 	struct store_op *ops = calloc(n + 1, sizeof(*ops));
 	char (*keys)[MODEL_KEY_LEN] = calloc(n + 1, sizeof(*keys));
+	char head[HEAD_LEN];
 	unsigned int at = 0;
 
 	if (!ops || !keys) {
@@ -186,7 +207,10 @@ static int write_changes(struct lane *lane, unsigned int n)
 			fill_op(&c->v[i], &ops[at], keys[at]);
 			at++;
 		}
-	ops[n] = (struct store_op){ .key = lane->head_key, .value = "{}", .value_len = 2 };
+	snprintf(head, sizeof(head), "{\"vniNext\":%llu}", (unsigned long long)c->vni_next);
+	ops[n] = (struct store_op){
+		.key = lane->head_key, .value = head, .value_len = strlen(head),
+	};
 	ask(lane);
 	store_txn(lane->fm->store, &compare, 1, ops, n + 1, on_written, lane);
 	free(ops);
@@ -201,6 +225,7 @@ static void decide(struct lane *lane)
 		.writer = r->writer[0] ? r->writer : NULL,
 		.vni_min = lane->fm->options.vni_min,
 		.vni_max = lane->fm->options.vni_max,
+		.vni_next = lane->vni_next,
 	};
 	int64_t now = replica_revision(lane->replica);
 	unsigned int n;

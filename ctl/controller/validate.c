@@ -501,7 +501,9 @@ static int apply_and_check(struct validation *v, struct changes *c)
 int validate(struct model_set *s, struct changes *c, const struct validate_options *options,
 	     struct problems *p)
 {
-	struct validation v = { .set = s, .options = options, .problems = p };
+	struct validation v = {
+		.set = s, .options = options, .problems = p, .vni_next = options->vni_next,
+	};
 	bool stale = false;
 
 	prepare(&v, c, &stale);
@@ -511,6 +513,7 @@ int validate(struct model_set *s, struct changes *c, const struct validate_optio
 		return -ENOMEM;
 	if (p->n)
 		return -EINVAL;
+	c->vni_next = v.vni_next;
 	for (unsigned int i = 0; i < c->n; i++)
 		settle(&v, &c->v[i]);
 	return p->no_memory ? -ENOMEM : 0;

@@ -14,6 +14,8 @@
  * that comes from a hash of the name, then the next one, until one is free. So any
  * controller comes to the same, an object deleted and declared again mostly gets what
  * it had, and what somebody else just gave up is seldom the next to be given away.
+ * VNIs go round instead, from one transaction to the next: one that was given up is the
+ * last to be given away, when no host can still know it as the old network's.
  * What was allocated is part of the stored object; applying it again keeps it.
  *
  * Pure: no I/O, no clock. See also: docs/model.md.
@@ -39,6 +41,7 @@ struct change {
 struct changes {
 	struct change *v;
 	unsigned int n;
+	uint64_t vni_next;		/* found by validate(): options.vni_next behind this transaction */
 };
 
 /* Takes over @o, also on -ENOMEM. */
@@ -48,6 +51,7 @@ void changes_free(struct changes *c);
 struct validate_options {
 	const char *writer;		/* the tenant who writes; NULL: the operator */
 	uint64_t vni_min, vni_max;	/* to allocate from */
+	uint64_t vni_next;		/* the first to try; outside of the range: vni_min */
 };
 
 /*

@@ -5,7 +5,7 @@
  *	hash of "tenant/name" ──► first place to try, and how far to the next ──► ... ──► free
  *
  * The steps are such that every place comes up once, and so that runs of places in
- * use, as people fill subnets from below, are left at once.
+ * use, as people fill subnets from below, are left at once. VNIs go round.
  */
 #include <ctl/controller/validate_parts.h>
 
@@ -38,17 +38,15 @@ static uint64_t step_of(const struct object *o, uint64_t n)
 
 static void allocate_vni(struct validation *v, struct network *net)
 {
-	uint64_t n = v->options->vni_max - v->options->vni_min + 1;
-	uint64_t start = name_hash(&net->o, 0) % n, step = step_of(&net->o, n) % n;
+	uint64_t min = v->options->vni_min, max = v->options->vni_max, n = max - min + 1;
+	uint64_t vni = v->vni_next < min || v->vni_next > max ? min : v->vni_next;
 
-	for (uint64_t i = 0; i < n && i <= v->set->vnis.n; i++) {
-		uint64_t vni = v->options->vni_min + (start + i * step) % n;
-
+	for (uint64_t i = 0; i < n; i++, vni = vni < max ? vni + 1 : min)
 		if (!model_set_by_vni(v->set, vni, NULL)) {
 			net->spec.vni = vni;
+			v->vni_next = vni + 1;
 			return;
 		}
-	}
 	complain(v, "", "no network can be added: all %llu identifiers of networks are in use;"
 		 " delete networks, or the operator gives more (--vni-range)", (unsigned long long)n);
 }

@@ -10,6 +10,7 @@ struct validation {
 	struct model_set *set;
 	const struct validate_options *options;
 	struct problems *problems;
+	uint64_t vni_next;		/* see validate_options */
 	const struct subnet *full;	/* the last subnet in which nothing was free */
 	uint64_t work;			/* prefixes looked at for circles */
 };

@@ -202,6 +202,43 @@ static void test_one(void **state)
 	event_base_free(base);
 }
 
+static uint64_t vni_of(struct site *s, const char *name)
+{
+	const struct object *o = model_set_find(fm_set(s->fm), KIND_NETWORK, "a", name);
+
+	return o ? ((const struct network *)o)->spec.vni : 0;
+}
+
+/* A VNI that was given up is the last to be given away: by any manager, behind a restart. */
+static void test_vnis_go_round(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct site s, other;
+	uint64_t first;
+
+	(void)state;
+	open_site(&s, base);
+	open_site(&other, base);
+	assert_int_equal(apply(&s, WORLD "\n{kind: Network, tenant: a, name: x}").err, 0);
+	first = vni_of(&s, "x");
+	assert_int_equal(apply(&s, "-Network a/x").err, 0);
+	assert_int_equal(apply(&s, "{kind: Network, tenant: a, name: x}").err, 0);
+	expect_int("declared again", vni_of(&s, "x"), first + 1);
+	catch_up(&other, apply(&s, "-Network a/x").revision);
+	catch_up(&s, apply(&other, "{kind: Network, tenant: a, name: y}").revision);
+	expect_int("by another manager", vni_of(&s, "y"), first + 2);
+	catch_up(&other, apply(&s, "-Network a/y\n{kind: Network, tenant: a, name: z}").revision);
+	expect_int("by the first one again", vni_of(&s, "z"), first + 3);
+	close_site(&other);
+	assert_int_equal(apply(&s, "-Network a/z").err, 0);
+	close_site(&s);
+	open_site(&s, base);
+	assert_int_equal(apply(&s, "{kind: Network, tenant: a, name: x}").err, 0);
+	expect_int("behind a restart", vni_of(&s, "x"), first + 4);
+	close_site(&s);
+	event_base_free(base);
+}
+
 /* Two fabric managers, each with its own view of the store, write at the same time. */
 static void test_race(void **state)
 {
@@ -366,8 +403,8 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_dir(test_one), in_dir(test_race), in_dir(test_race_for_addresses), in_dir(test_scopes),
-		in_dir(test_leaves_early),
+		in_dir(test_one), in_dir(test_vnis_go_round), in_dir(test_race),
+		in_dir(test_race_for_addresses), in_dir(test_scopes), in_dir(test_leaves_early),
 	};
 
 	log_init("test_fm");

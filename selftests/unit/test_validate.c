@@ -227,7 +227,7 @@ static void test_allocation(void **state)
 	model_set_init(&s);
 	put_all(&s, world);
 	expect_texts(&s, "{kind: Network, tenant: other, name: n}",
-		     "{\"kind\":\"Network\",\"tenant\":\"other\",\"name\":\"n\",\"spec\":{\"vni\":5368966,"
+		     "{\"kind\":\"Network\",\"tenant\":\"other\",\"name\":\"n\",\"spec\":{\"vni\":1,"
 		     "\"gatewayMac\":\"02:00:5e:00:00:01\"}}");
 	expect_texts(&s, "{kind: Network, tenant: other, name: n}", "unchanged");
 	expect_texts(&s, "{kind: Subnet, tenant: other, name: v6, spec: {network: n, prefix: 'fd00:1::/64'}}",
@@ -253,6 +253,62 @@ static void test_allocation(void **state)
 	expect_part("full", p.kept[1].text, "no address is free in Subnet v4");
 	problems_done(&p);
 	changes_free(&c);
+	model_set_done(&s);
+}
+
+/* Declares a network, or deletes it: the number it gets, and where the next one is looked for. */
+static uint64_t vni_of(struct model_set *s, const char *line, uint64_t *next)
+{
+	const struct validate_options o = { .vni_min = 5, .vni_max = 8, .vni_next = *next };
+	struct changes c = {};
+	struct problems p;
+	uint64_t vni = 0;
+
+	problems_init(&p);
+	add_line(&c, line);
+	if (validate(s, &c, &o, &p))
+		fail_msg("%s: %s", line, problems_first(&p, (char[512]){}, 512));
+	*next = c.vni_next;
+	if (c.v[0].del) {
+		model_free(model_set_del(s, KIND_NETWORK, "other", c.v[0].object->name));
+	} else {
+		vni = ((struct network *)c.v[0].object)->spec.vni;
+		model_free(model_set_put(s, c.v[0].object, NULL));
+		c.v[0].object = NULL;
+	}
+	problems_done(&p);
+	changes_free(&c);
+	return vni;
+}
+
+/* What was given up is the last to be given away, also to the same name. */
+static void test_vnis_go_round(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t vni, next;
+	} steps[] = {
+		{ "{kind: Network, tenant: other, name: a}", 5, 6 },
+		{ "{kind: Network, tenant: other, name: b, spec: {vni: 6}}", 6, 6 },
+		{ "{kind: Network, tenant: other, name: c}", 7, 8 },
+		{ "-Network other/a", 0, 8 },
+		{ "-Network other/c", 0, 8 },
+		{ "{kind: Network, tenant: other, name: c}", 8, 9 },
+		{ "{kind: Network, tenant: other, name: a}", 5, 6 },
+		{ "{kind: Network, tenant: other, name: d}", 7, 8 },
+		{ "-Network other/b", 0, 8 },
+		{ "{kind: Network, tenant: other, name: e}", 6, 7 },	/* the only one left */
+	};
+	struct model_set s;
+	uint64_t next = 0;
+
+	(void)state;
+	model_set_init(&s);
+	put_all(&s, world);
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		expect_int(steps[i].line, vni_of(&s, steps[i].line, &next), steps[i].vni);
+		expect_int("next", next, steps[i].next);
+	}
 	model_set_done(&s);
 }
 
@@ -326,7 +382,7 @@ static void test_revisions(void **state)
 /* A tenant says nothing about hosts, and takes nothing away of what the operator said. */
 static void test_tenant_writes(void **state)
 {
-	static const struct validate_options tenant = { "acme", 1, 16777215 };
+	static const struct validate_options tenant = { .writer = "acme", .vni_min = 1, .vni_max = 16777215 };
 	struct changes c = {};
 	struct model_set s;
 	struct problems p;
@@ -368,6 +424,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules), cmocka_unit_test(test_allocation),
+		cmocka_unit_test(test_vnis_go_round),
 		cmocka_unit_test(test_revisions), cmocka_unit_test(test_dense_mesh), cmocka_unit_test(test_tenant_writes),
 	};
 
