@@ -64,6 +64,10 @@ static void metrics(struct api *a, struct http_request *r)
 			(unsigned long long)counts->requests[status]);
 	fprintf(out, "# TYPE mirach_http_requests_open gauge\nmirach_http_requests_open %u\n",
 		counts->open);
+	fprintf(out, "# TYPE mirach_http_connections gauge\nmirach_http_connections %u\n",
+		http_connections(a->http));
+	fprintf(out, "# TYPE mirach_http_connections_refused_total counter\n"
+		"mirach_http_connections_refused_total %llu\n", (unsigned long long)counts->refused);
 	fclose(out);
 	http_reply(r, 200, "text/plain; version=0.0.4", text);
 	free(text);

@@ -2,7 +2,7 @@
 /*
  * http.c - the web server under the API: requests and replies
  *
- * See also: http_listen.c (listeners and TLS).
+ * See also: http_listen.c (listeners and TLS), http_conn.c (how many connections).
  */
 #include <ctl/controller/http_parts.h>
 
@@ -27,11 +27,8 @@ static void request_free(struct http_request *r)
 	free(r);
 }
 
-static void on_closed(struct evhttp_connection *conn, void *arg)
+void http_request_closed(struct http_request *r)
 {
-	struct http_request *r = arg;
-
-	(void)conn;
 	if (!evhttp_request_get_connection(r->req))
 		evhttp_request_free(r->req);	/* evhttp left it to us */
 	r->req = NULL;
@@ -49,10 +46,7 @@ void http_on_gone(struct http_request *r, void (*fn)(void *arg), void *arg)
 /* The reply is on its way: the connection is evhttp's alone again. */
 static void let_go(struct http_request *r, int status)
 {
-	struct evhttp_connection *conn = evhttp_request_get_connection(r->req);
-
-	if (conn)
-		evhttp_connection_set_closecb(conn, NULL, NULL);
+	r->conn->request = NULL;
 	r->http->counts.requests[status / 100]++;
 	log_debug("request", "who", r->who.known ? r->who.name : "-", "path",
 		  evhttp_request_get_uri(r->req), "status", log_fmt("%d", status));
@@ -98,8 +92,7 @@ void http_reply_json(struct http_request *r, int status, cJSON *json)
 	reply_json(r, status, "application/json", json);
 }
 
-void http_problem(struct http_request *r, int status, const char *title, const char *detail,
-		  const struct problems *problems)
+static cJSON *problem_json(int status, const char *title, const char *detail)
 {
 	cJSON *json = cJSON_CreateObject();
 
@@ -108,12 +101,31 @@ void http_problem(struct http_request *r, int status, const char *title, const c
 	cJSON_AddNumberToObject(json, "status", status);
 	if (detail && *detail)
 		cJSON_AddStringToObject(json, "detail", detail);
+	return json;
+}
+
+char *http_problem_text(int status, const char *title, const char *detail)
+{
+	cJSON *json = problem_json(status, title, detail);
+	char *text = cJSON_PrintUnformatted(json);
+
+	cJSON_Delete(json);
+	return text;
+}
+
+void http_problem(struct http_request *r, int status, const char *title, const char *detail,
+		  const struct problems *problems)
+{
+	cJSON *json = problem_json(status, title, detail);
+
 	if (problems && problems->n) {
 		cJSON_AddItemToObject(json, "errors", problems_json(problems));
 		cJSON_AddNumberToObject(json, "errorCount", problems->n);
 	}
 	if (status == 401)
 		set_header(r, "WWW-Authenticate", "Bearer realm=\"mirach\"");
+	if (status == 503)
+		set_header(r, "Retry-After", "1");
 	reply_json(r, status, "application/problem+json", json);
 }
 
@@ -236,31 +248,53 @@ static bool identify(struct http_request *r, const struct http_listener *l)
 	return false;
 }
 
-void http_on_request(struct evhttp_request *req, void *arg)
+/* NULL: no memory; it was answered. */
+static struct http_request *request_new(struct evhttp_request *req, struct http_listener *l)
 {
-	const struct http_listener *l = arg;
-	struct http *h = l->http;
-	struct http_request *r = calloc(1, sizeof(*r));
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	bool good;
+	struct http_conn *c = http_conn_find(l, evhttp_request_get_connection(req));
+	struct http_request *r = c ? calloc(1, sizeof(*r)) : NULL;
 
 	if (!r) {
 		evhttp_send_error(req, 503, NULL);
-		return;
+		return NULL;
 	}
-	h->counts.open++;
+	l->http->counts.open++;
 	TAILQ_INIT(&r->query);
-	r->http = h;
+	r->http = l->http;
+	r->conn = c;
 	r->req = req;
 	r->method = evhttp_request_get_command(req);
-	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_closed, r);
+	c->request = r;
+	return r;
+}
+
+static void refuse_surplus(struct http_request *r)
+{
+	set_header(r, "Connection", "close");
+	http_problem_fmt(r, 503, "Too many connections", "there are %u already, and no more are"
+			 " served at once; try again soon", r->http->connections_max);
+}
+
+void http_on_request(struct evhttp_request *req, void *arg)
+{
+	struct http_listener *l = arg;
+	struct http_request *r = request_new(req, l);
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	bool good;
+
+	if (!r)
+		return;
+	if (!http_conn_served(r->conn)) {
+		refuse_surplus(r);
+		return;
+	}
 	good = uri && read_path(r, evhttp_uri_get_path(uri));
 	if (good && evhttp_uri_get_query(uri))
 		good = !evhttp_parse_query_str(evhttp_uri_get_query(uri), &r->query);
 	if (!good)
 		http_problem(r, 400, "No such address", "the path or query cannot be read", NULL);
 	else if (http_is_public(r) || identify(r, l))
-		h->fn(h->arg, r);
+		r->http->fn(r->http->arg, r);
 }
 
 /* What anybody may ask: is it there, and how is it spoken to. */
@@ -274,4 +308,13 @@ bool http_is_public(const struct http_request *r)
 const struct http_counts *http_counts(const struct http *h)
 {
 	return &h->counts;
+}
+
+unsigned int http_connections(const struct http *h)
+{
+	unsigned int n = 0;
+
+	for (enum http_kind kind = 0; kind < HTTP_KINDS; kind++)
+		n += h->listeners[kind].open;
+	return n;
 }

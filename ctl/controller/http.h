@@ -7,7 +7,8 @@
  *	socket		a file		whoever may open it is the operator
  *
  * libevent's evhttp reads requests; bodies over HTTP_BODY_MAX and headers over
- * HTTP_HEADERS_MAX are refused, connections that stand still are closed. A request
+ * HTTP_HEADERS_MAX are refused, connections that stand still are closed, and a listener
+ * has no more than connections_max. A request
  * lives until it is answered or its client is gone; who keeps one in the meantime
  * sets http_on_gone().
  *
@@ -25,10 +26,12 @@
 #define HTTP_BODY_MAX (16 << 20)
 #define HTTP_HEADERS_MAX (16 << 10)
 #define HTTP_IDLE_S 30
+#define HTTP_CONNECTIONS 512u		/* of a listener; more are answered with 503 */
 #define HTTP_SEGMENTS_MAX 6
 #define HTTP_BACKLOG_MAX (8u << 20)	/* unsent bytes of a stream until its client is given up */
 
 struct http;
+struct http_conn;
 
 struct http_options {
 	const char *listen;		/* "ADDRESS:PORT" with TLS; NULL: none */
@@ -37,10 +40,12 @@ struct http_options {
 	const char *socket;		/* path; NULL: none */
 	const char *tokens;		/* path; NULL: none */
 	unsigned int idle_s;		/* 0: HTTP_IDLE_S */
+	unsigned int connections_max;	/* 0: HTTP_CONNECTIONS */
 };
 
 struct http_request {
 	struct http *http;
+	struct http_conn *conn;
 	struct evhttp_request *req;	/* NULL once the client is gone */
 	enum evhttp_cmd_type method;
 	struct identity who;
@@ -82,6 +87,8 @@ void http_end(struct http_request *r);
 
 struct http_counts {
 	uint64_t requests[6];		/* by status / 100 */
-	unsigned int open;
+	unsigned int open;		/* requests */
+	uint64_t refused;		/* because of too many connections */
 };
 const struct http_counts *http_counts(const struct http *h);
+unsigned int http_connections(const struct http *h);

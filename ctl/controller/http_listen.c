@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include <event2/bufferevent_ssl.h>
-#include <event2/listener.h>
 #include <event2/util.h>
 #include <openssl/err.h>
 
@@ -33,21 +32,6 @@ static int verify_later(int ok, X509_STORE_CTX *store)
 	(void)ok;
 	(void)store;
 	return 1;
-}
-
-static struct bufferevent *new_tls(struct event_base *base, void *arg)
-{
-	struct http *h = arg;
-	SSL *ssl = SSL_new(h->ssl);
-	struct bufferevent *bev;
-
-	if (!ssl)
-		return NULL;
-	bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
-					     BEV_OPT_CLOSE_ON_FREE);
-	if (bev)
-		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-	return bev;
 }
 
 bool http_listener_identity(const struct http_listener *l, struct http_request *r, struct error *e)
@@ -116,22 +100,24 @@ static int open_tls(struct http *h, const struct tls_files *f, struct error *e)
 	return 0;
 }
 
+/* Also those nobody knows: which ones an address has is for the API to say. */
+#define ANY_METHOD 0xffff
+
 static int open_evhttp(struct http *h, enum http_kind kind, struct error *e)
 {
 	struct http_listener *l = &h->listeners[kind];
 
 	l->http = h;
 	l->kind = kind;
+	http_conns_init(l);
 	l->evhttp = evhttp_new(h->base);
 	if (!l->evhttp)
 		return error_set(e, -ENOMEM, "no memory");
 	evhttp_set_max_body_size(l->evhttp, HTTP_BODY_MAX);
 	evhttp_set_max_headers_size(l->evhttp, HTTP_HEADERS_MAX);
 	evhttp_set_timeout(l->evhttp, h->idle_s);
-	evhttp_set_allowed_methods(l->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
-						      EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD);
-	if (kind == HTTP_TLS)
-		evhttp_set_bevcb(l->evhttp, new_tls, h);
+	evhttp_set_allowed_methods(l->evhttp, ANY_METHOD);
+	evhttp_set_bevcb(l->evhttp, http_conn_new, l);
 	evhttp_set_gencb(l->evhttp, http_on_request, l);
 	return 0;
 }
@@ -161,6 +147,7 @@ static int bind_to(struct http *h, enum http_kind kind, const struct sockaddr *s
 		evconnlistener_free(listener);
 		return error_set(e, -ENOMEM, "no memory");
 	}
+	h->listeners[kind].socket = listener;
 	return 0;
 }
 
@@ -210,6 +197,7 @@ int http_new(struct event_base *base, const struct http_options *o, http_fn fn, 
 	h->fn = fn;
 	h->arg = arg;
 	h->idle_s = o->idle_s ?: HTTP_IDLE_S;
+	h->connections_max = o->connections_max ?: HTTP_CONNECTIONS;
 	err = auth_new(o->tokens, &h->auth, e);
 	if (!err && o->listen)
 		err = open_tls(h, &o->tls, e) ?: listen_tcp(h, HTTP_TLS, o->listen, e);
@@ -224,13 +212,21 @@ int http_new(struct event_base *base, const struct http_options *o, http_fn fn, 
 	return err;
 }
 
+static void close_listener(struct http_listener *l)
+{
+	if (!l->evhttp)
+		return;
+	l->socket = NULL;		/* evhttp closes it before the connections */
+	evhttp_free(l->evhttp);
+	index_done(&l->conns);
+}
+
 void http_free(struct http *h)
 {
 	if (!h)
 		return;
 	for (enum http_kind kind = 0; kind < HTTP_KINDS; kind++)
-		if (h->listeners[kind].evhttp)
-			evhttp_free(h->listeners[kind].evhttp);
+		close_listener(&h->listeners[kind]);
 	if (h->socket_path)
 		unlink(h->socket_path);
 	free(h->socket_path);

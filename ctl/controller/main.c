@@ -49,6 +49,8 @@ static const struct option_help {
 	  "the API on a socket; whoever may open it is the operator" },
 	{ { "api-idle", required_argument, NULL, 'I' }, "SECONDS",
 	  "an API connection that stands still for so long is closed (default 30)" },
+	{ { "api-connections", required_argument, NULL, 'm' }, "N",
+	  "connections of each of these; more are answered with 503 (default 512)" },
 	{ { "ca", required_argument, NULL, 'i' }, "FILE", "our authority, PEM: `mirachctl ca` makes one" },
 	{ { "cert", required_argument, NULL, 'c' }, "FILE", "our certificate" },
 	{ { "key", required_argument, NULL, 'k' }, "FILE", "our private key" },
@@ -180,6 +182,8 @@ static int set_option(struct options *o, int c)
 		return set_number(&o->roles.shards);
 	case 'I':
 		return set_number(&o->roles.http.idle_s);
+	case 'm':
+		return set_number(&o->roles.http.connections_max);
 	case 'p':
 		return set_number(&o->roles.ping_ms);
 	case 'u':

@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0])
-from api import Controller, WORLD, tap  # noqa: E402
+from api import Controller, WORLD, run, tap  # noqa: E402
 
 APPLY = "/v1/apply"
 WEB = "/v1/tenants/acme/instances/web-1"
@@ -82,12 +82,79 @@ def sizes(c):
         status = "cut"
     tap.check("100 MB sent are refused or cut", status in (413, "cut"), status)
     tap.check("in no time", time.monotonic() - start < 30, time.monotonic() - start)
-    got = raw(c, b"GET /v1/revision HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100000 + b"\r\n\r\n", 20)
-    tap.check("100 kB of headers are refused", b"200 OK" not in got, got[:200])
-    got = raw(c, b"\x16\x03garbage\r\n\r\n" * 100, 20)
-    tap.check("garbage is refused", b"200 OK" not in got, got[:200])
-    got = raw(c, b"BREW /v1/revision HTTP/1.1\r\nHost: x\r\n\r\n", 20)
-    tap.check("an unknown method is refused", b"200 OK" not in got[:20], got[:200])
+
+
+def no_requests(c):
+    """What the web server refuses by itself comes as a problem, like everything else."""
+    line = b"GET /v1/revision HTTP/1.1\r\nHost: x\r\n"
+    post = b"POST /v1/apply HTTP/1.1\r\nHost: x\r\n"
+    for what, data, expected in (
+            ("17 kB of headers", line + b"X: " + b"a" * 17000 + b"\r\n\r\n", 400),
+            ("a first line of 17 kB", b"GET /" + b"a" * 17000 + b" HTTP/1.1\r\n\r\n", 400),
+            ("garbage", b"\x16\x03garbage\r\n\r\n" * 100, 400),
+            ("a first line without version", b"GET /v1/revision\r\n\r\n", 400),
+            ("a version of the future", b"GET /v1/revision HTTX/9\r\n\r\n", 400),
+            ("a header without a colon", line + b"nonsense\r\n\r\n", 400),
+            ("a length that is none", post + b"Content-Length: -5\r\n\r\n", 400),
+            ("a length of 17 MiB", post + b"Expect: 100-continue\r\nContent-Length: 17825792\r\n\r\n", 413),
+            ("a chunk of 17 MiB", post + b"Transfer-Encoding: chunked\r\n\r\n1100000\r\n", 413),
+            ("another expectation", post + b"Expect: wonders\r\nContent-Length: 5\r\n\r\nhello", 417)):
+        status, headers, body = answer(raw(c, data, 20))
+        tap.check(f"{what}: {expected}, as a problem", status == expected and body.get("status") == expected and
+                  body["detail"] and headers.get("content-type") == "application/problem+json", (status, headers, body))
+    got = raw(c, line + b"X: " + b"a" * 1000000 + b"\r\n\r\n", 20)
+    tap.check("a megabyte of headers is refused or cut", b"200 OK" not in got, got[:200])
+    token = b"Authorization: Bearer " + c.tokens["operator:ann"].encode() + b"\r\n"
+    for method in (b"BREW", b"PATCH", b"OPTIONS", b"TRACE"):
+        data = method + b" /v1/revision HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + token + b"\r\n"
+        status, headers, body = answer(raw(c, data, 20))
+        tap.check(f"{method.decode()} is no method here", status == 405 and body["title"] == "No such method", (status, body))
+    status, headers, body = answer(raw(c, line + token + b"\r\n" + line + b"nonsense\r\n\r\n", 20))
+    tap.check("a good request before a bad one is answered", status == 200 and b'"status":400' in body, (status, body))
+
+
+def answer(got):
+    """Status, headers and body of the first reply in @got; the body as JSON if it is."""
+    head, _, body = got.partition(b"\r\n\r\n")
+    lines = head.decode(errors="replace").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+    try:
+        return int(lines[0].split()[1]), headers, json.loads(body)
+    except (ValueError, IndexError):
+        return int(lines[0].split()[1]) if " " in lines[0] else 0, headers, body
+
+
+def crowd():
+    """A listener has so many connections: more are told so, still more wait, and nobody is forgotten."""
+    with Controller("--api-connections", "8", "--api-idle", "60") as c:
+        revision = "/v1/revision"
+        socket_ask = ("curl", "-s", "--unix-socket", c.path("api.sock"), "http://x/metrics")
+        first = [c.connect() for _ in range(8)]
+        tap.same("as many as may be are served", [c.ask("GET", revision, conn=f)[0] for f in first], [200] * 8)
+        many = c.connect()
+        status, reply = c.ask("GET", revision, conn=many)
+        tap.check("one more is told that there are too many", status == 503 and reply["title"] == "Too many connections"
+                  and c.headers.get("Retry-After") == "1", (status, reply, c.headers))
+        tap.same("who was there is served on", c.ask("GET", revision, conn=first[0])[0], 200)
+        tap.has("another listener has its own", run(*socket_ask).stdout, "mirach_http_connections_refused_total 1")
+        silent = [socket.create_connection(("127.0.0.1", c.port)) for _ in range(60)]
+
+        def connections():
+            return next(int(line.split()[1]) for line in run(*socket_ask).stdout.splitlines()
+                        if line.startswith("mirach_http_connections "))
+        tap.check("a crowd that says nothing is left waiting", soon(lambda: connections() == 8 + 32 + 1), connections())
+        for s in silent + first + [many]:
+            s.close()
+        tap.check("when it has gone its places are free", soon(lambda: connections() == 1), connections())
+        tap.check("and all is as before", soon(lambda: c.ask("GET", revision)[0] == 200))
+
+
+def soon(true):
+    for _ in range(300):
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def slow_clients(c):
@@ -156,12 +223,14 @@ def full_disk():
 
 def main():
     idle_clients()
+    crowd()
     full_disk()
     with Controller() as c:
         assert c.apply(WORLD)[0] == 200
         before = c.ask("GET", "/v1/export")[1]
         bodies(c)
         sizes(c)
+        no_requests(c)
         tap.same("after all this nothing has changed", c.ask("GET", "/v1/export")[1], before)
         slow_clients(c)
         tap.same("the controller is the same and stops when asked", c.stop(), 0)
