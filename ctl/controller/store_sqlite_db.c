@@ -346,13 +346,17 @@ static int read_boot_id(struct db *db, struct error *e)
 	return ok ? 0 : error_set(e, -EIO, "%s cannot be read: is /proc mounted?", path);
 }
 
-/* Nobody else may read what tenants declare; log and index take over the file's mode. */
+/*
+ * Nobody else may read what tenants declare; log and index take over the file's mode.
+ * A file that is there is not even opened: close() would end this process's locks on
+ * it (fcntl(2)), also SQLite's, and a neighbour that leaves would take the log away.
+ */
 static int make_private(const char *path, struct error *e)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return error_set(e, -errno, "store %s: %s", path, strerror(errno));
+		return errno == EEXIST ? 0 : error_set(e, -errno, "store %s: %s", path, strerror(errno));
 	close(fd);
 	return 0;
 }

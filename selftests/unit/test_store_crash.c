@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * test_store_crash.c - SQLite store: kill -9 at any point, full disks, clocks that jump
+ * test_store_crash.c - SQLite store: kill -9 at any point, full disks, clocks that jump, neighbours that leave
  *
  *	child: transactions of three keys, many under way ──acknowledged──► pipe
  *	parent: kill -9 after a random while, then: all that was acknowledged is
@@ -191,6 +191,70 @@ static void killed_at_any_point(void **state)
 	expect_int("clean up", rmdir(w.dir), -1);
 	w.base = event_base_new();
 	w.store = world_open_store(&w);
+	world_free(memcpy(malloc(sizeof(w)), &w, sizeof(w)));
+}
+
+/* ---- another process that comes and goes ---- */
+
+/*
+ * The last to leave takes SQLite's log away. Who leaves while others are there must
+ * know of them, by the locks they hold on the file; or they write into a log that
+ * nobody will ever read.
+ */
+static void visit(struct world *w, const char *key)
+{
+	w->base = event_base_new();
+	w->store = world_open_store(w);
+	if (key)
+		has_value(w, key, "1");
+	store_close(w->store);
+	event_base_free(w->base);
+}
+
+static void run_visitor(struct world *w, int from, int to)
+{
+	char c;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(from, &c, 1) != 1)
+		_exit(1);
+	visit(w, NULL);
+	if (write(to, "", 1) != 1 || read(from, &c, 1) != 1)
+		_exit(1);
+	visit(w, "/stay/later");
+	_exit(0);
+}
+
+/* The visitor is forked before SQLite is used here: its locks do not survive a fork. */
+static void neighbour_leaves(void **state)
+{
+	struct world w = { .kind = "sqlite" };
+	int to[2], from[2], status;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	strcpy(w.dir, "/tmp/mirach-store-XXXXXX");
+	assert_non_null(mkdtemp(w.dir));
+	snprintf(w.where, sizeof(w.where), "sqlite:%s/store.db", w.dir);
+	assert_int_equal(pipe(to) | pipe(from), 0);
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		run_visitor(&w, to[0], from[1]);
+	w.base = event_base_new();
+	w.store = world_open_store(&w);
+	expect_int("before", put(&w, "/stay/first", "1").err, 0);
+	assert_int_equal(write(to[1], "", 1), 1);
+	assert_int_equal(read(from[0], &c, 1), 1);
+	expect_int("after the visit", put(&w, "/stay/later", "1").err, 0);
+	assert_int_equal(write(to[1], "", 1), 1);
+	waitpid(pid, &status, 0);
+	expect_int("the next visit finds it", status, 0);
+	for (int i = 0; i < 2; i++) {
+		close(to[i]);
+		close(from[i]);
+	}
 	world_free(memcpy(malloc(sizeof(w)), &w, sizeof(w)));
 }
 
@@ -399,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_at_any_point),
+		cmocka_unit_test(neighbour_leaves),
 		cmocka_unit_test(file_size_limit),
 		cmocka_unit_test(small_disk),
 		cmocka_unit_test(jumping_clock),
