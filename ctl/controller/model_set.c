@@ -165,6 +165,7 @@ void model_set_init(struct model_set *s)
 	index_init(&s->devices, device_hash, device_same);
 	index_init(&s->routes, route_hash, route_same);
 	index_init(&s->underlay, underlay_hash, underlay_same);
+	presence_init(&s->presences);
 }
 
 void model_set_done(struct model_set *s)
@@ -185,6 +186,7 @@ void model_set_done(struct model_set *s)
 	index_done(&s->devices);
 	index_done(&s->routes);
 	index_done(&s->underlay);
+	presence_done(&s->presences);
 }
 
 struct object *model_set_placeholder(const struct model_set *s, enum kind kind,
@@ -289,8 +291,12 @@ static void index_instance(struct model_set *s, struct instance *i)
 		check_memory(index_add(&s->macs, i));
 	if (i->host.to && i->spec.device)
 		check_memory(index_add(&s->devices, i));
-	if (i->host.to)
-		((struct host *)i->host.to)->n_instances++;
+	if (i->host.to) {
+		struct host *host = (struct host *)i->host.to;
+
+		host->n_instances++;
+		check_memory(presence_add(&s->presences, host, (struct network *)i->network.to));
+	}
 	((struct network *)i->network.to)->n_instances++;
 }
 
@@ -302,8 +308,12 @@ static void unindex_instance(struct model_set *s, struct instance *i)
 		index_del(&s->macs, i);
 	if (i->host.to && i->spec.device)
 		index_del(&s->devices, i);
-	if (i->host.to)
-		((struct host *)i->host.to)->n_instances--;
+	if (i->host.to) {
+		struct host *host = (struct host *)i->host.to;
+
+		host->n_instances--;
+		presence_del(&s->presences, host, (struct network *)i->network.to);
+	}
 	((struct network *)i->network.to)->n_instances--;
 }
 
@@ -546,10 +556,17 @@ struct peering *model_set_peer(const struct model_set *s, const struct peering *
 	return NULL;
 }
 
+unsigned int model_set_on_host(const struct model_set *s, const struct network *net,
+			       const struct host *host)
+{
+	return presence_count(&s->presences, host, net);
+}
+
 size_t model_set_bytes(const struct model_set *s)
 {
 	size_t bytes = index_bytes(&s->addresses) + index_bytes(&s->macs) + index_bytes(&s->vnis) +
-		       index_bytes(&s->devices) + index_bytes(&s->routes) + index_bytes(&s->underlay);
+		       index_bytes(&s->devices) + index_bytes(&s->routes) + index_bytes(&s->underlay) +
+		       index_bytes(&s->presences);
 
 	for (enum kind k = 0; k < KIND_COUNT; k++)
 		bytes += index_bytes(&s->objects[k]);

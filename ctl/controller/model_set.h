@@ -22,6 +22,7 @@
 
 #include <ctl/controller/index.h>
 #include <ctl/controller/model.h>
+#include <ctl/controller/presence.h>
 
 struct model_set {
 	struct index objects[KIND_COUNT];	/* struct object, by tenant and name */
@@ -32,6 +33,7 @@ struct model_set {
 	struct index devices;			/* struct instance, by host and device */
 	struct index routes;			/* struct route, by network, prefix and priority */
 	struct index underlay;			/* struct addr_use, by address */
+	struct index presences;			/* presence.h */
 };
 
 void model_set_init(struct model_set *s);
@@ -67,6 +69,9 @@ struct network *model_set_by_vni(const struct model_set *s, uint64_t vni,
 				 const struct network *except);
 struct host *model_set_by_underlay(const struct model_set *s, const struct ip_addr *a,
 				   const struct host *except);
+/* How many instances of @net are on @host. */
+unsigned int model_set_on_host(const struct model_set *s, const struct network *net,
+			       const struct host *host);
 /* The subnet of @net that covers @a, or NULL. */
 struct subnet *model_set_subnet_of(const struct network *net, const struct ip_addr *a);
 /* The peer's own Peering towards this one: both are in force. NULL: one-sided. */

@@ -206,14 +206,6 @@ static struct object *named(const struct vmc_input *in, enum kind kind, const ch
 	return model_set_find(in->set, kind, tenant, name);
 }
 
-static bool has_instance_in(const struct host *host, const struct network *net)
-{
-	for (const struct ref *r = host->instances; r; r = r->next)
-		if (r->from->present && ref_from(r, struct instance)->network.to == &net->o)
-			return true;
-	return false;
-}
-
 static int compare_subnets(const void *a, const void *b)
 {
 	const struct subnet *x = *(struct subnet *const *)a, *y = *(struct subnet *const *)b;
@@ -285,7 +277,7 @@ static bool spec_network(const struct vmc_input *in, const struct host *host, co
 	char mac[MAC_STRLEN];
 
 	(void)id;
-	if (!net || (!has_instance_in(host, net) && !vmc_host_carries(host, net)))
+	if (!net || (!model_set_on_host(in->set, net, host) && !vmc_host_carries(host, net)))
 		return false;
 	text_fmt(t, "{\"vni\":%llu", (unsigned long long)net->spec.vni);
 	if (!mac_is_zero(net->spec.gateway_mac))
@@ -356,7 +348,7 @@ static struct network *told_network(const struct vmc_input *in, const struct hos
 {
 	struct network *net = (struct network *)named(in, KIND_NETWORK, rest);
 
-	return net && in->is_told && has_instance_in(host, net) &&
+	return net && in->is_told && model_set_on_host(in->set, net, host) &&
 			       in->is_told(in->arg, host->o.name, id) ?
 		       net :
 		       NULL;

@@ -109,15 +109,6 @@ static void touch_addresses(struct vmc_engine *e, const struct instance *i)
 	}
 }
 
-/* Is @i the last of its network on its host, so that the network goes with it? */
-static bool is_alone(const struct host *host, const struct instance *i)
-{
-	for (const struct ref *r = host->instances; r; r = r->next)
-		if (r->from != &i->o && ref_from(r, struct instance)->network.to == i->network.to)
-			return false;
-	return true;
-}
-
 static void touch_instance(struct vmc_engine *e, const struct instance *i)
 {
 	const struct network *net = (struct network *)i->network.to;
@@ -133,8 +124,8 @@ static void touch_instance(struct vmc_engine *e, const struct instance *i)
 	if (!net)
 		return;
 	vmc_queue_add(e, net, host, vmc_id_network(net, id));
-	if (is_alone(host, i))
-		touch_told(e, net, host);
+	if (model_set_on_host(e->in.set, net, host) == 1)
+		touch_told(e, net, host);	/* the last one: the network goes with it */
 }
 
 /* The object network/... on every host that has it. */

@@ -81,6 +81,27 @@ static void check_instance(const struct model_set *s, const struct plain *l,
 		assert_non_null(model_set_by_mac(s, net, i->spec.mac, NULL));
 }
 
+/* How many of its network are on its host. */
+static void check_presence(const struct model_set *s, const struct plain *l,
+			   const struct instance *i)
+{
+	const struct instance *here = (struct instance *)model_set_find(s, KIND_INSTANCE, i->o.tenant,
+									i->o.name);
+	unsigned int n = 0;
+
+	if (!*i->spec.host)
+		return;
+	for (unsigned int k = 0; k < l->n; k++) {
+		const struct instance *other = (struct instance *)l->v[k];
+
+		n += other->o.kind == KIND_INSTANCE && !strcmp(other->o.tenant, i->o.tenant) &&
+		     !strcmp(other->spec.network, i->spec.network) &&
+		     !strcmp(other->spec.host, i->spec.host);
+	}
+	assert_int_equal(model_set_on_host(s, (struct network *)here->network.to,
+					   (struct host *)here->host.to), n);
+}
+
 static void check(const struct model_set *s, const struct plain *l)
 {
 	unsigned int n[KIND_COUNT] = {};
@@ -96,8 +117,10 @@ static void check(const struct model_set *s, const struct plain *l)
 		free(mine);
 		free(seen);
 		check_lists(s, l, l->v[i]);
-		if (o->kind == KIND_INSTANCE)
+		if (o->kind == KIND_INSTANCE) {
 			check_instance(s, l, (struct instance *)l->v[i]);
+			check_presence(s, l, (struct instance *)l->v[i]);
+		}
 		n[o->kind]++;
 	}
 	for (enum kind k = 0; k < KIND_COUNT; k++)
