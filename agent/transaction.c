@@ -136,9 +136,13 @@ int transaction_add(struct transaction **t, const cJSON *json, struct error *e)
 
 	if (err)
 		return err;
-	if (now && (now->seq != f.seq || now->revision != f.revision))
+	if (now && (f.seq < now->seq || (f.seq == now->seq && f.revision != now->revision)))
 		return error_set(e, -EBADMSG, "update %llu in the middle of update %llu",
 				 (unsigned long long)f.seq, (unsigned long long)now->seq);
+	if (now && f.seq > now->seq) {
+		transaction_free(now);
+		*t = now = NULL;
+	}
 	if (!now)
 		now = calloc(1, sizeof(*now));
 	if (!now)

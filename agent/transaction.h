@@ -7,8 +7,11 @@
  *
  * What is wrong with an object spoils the transaction, not the session: it is read to its
  * end and then answered with an error that names the object. What is wrong with the frames
- * themselves (another transaction's number in between, no numbers at all) says that the two
+ * themselves (an older transaction's number in between, no numbers at all) says that the two
  * sides do not understand each other, and ends the session.
+ *
+ * A newer transaction in the middle of one says that the leader who began that one is gone:
+ * it is dropped, as if it had never come, and the next leader's begins.
  *
  * Pure. See also: state.h, docs/protocol.md.
  */

@@ -63,8 +63,8 @@ json_frame '{"msg":"update","seq":1,"revision":1,"del":["vport/t.red-1"]}' >"$TM
 cat "$TMP/raw" "$TMP/raw" >"$TMP/raw2" && mv "$TMP/raw2" "$TMP/raw"
 garbage "a replayed frame" 'update 1 came again'
 json_frame '{"msg":"update","seq":900,"revision":1,"more":true}' >"$TMP/raw"
-json_frame '{"msg":"update","seq":901,"revision":1,"del":["vport/t.red-1"]}' >>"$TMP/raw"
-garbage "another update in the middle of one" 'update 901 in the middle of update 900'
+json_frame '{"msg":"update","seq":899,"revision":1,"del":["vport/t.red-1"]}' >>"$TMP/raw"
+garbage "an older update in the middle of one" 'update 899 in the middle of update 900'
 printf '\x7f\xff\xff\xff' >"$TMP/raw"
 garbage "an oversized frame" 'frame of 2147483647 bytes'
 before=$(peer_said '^error host-a unknown message')
@@ -83,10 +83,21 @@ ok "of two updates that come together the bad one is refused" soon 10 peer_says 
 is "and the good one is in force" "$(peer_said '^ack host-a 950 ok')" 1
 is "its revision too" "$(revision a)" 950
 
+# One whose leader died is dropped when the next leader speaks; the session goes on.
+sessions=$(peer_said '^hello host-a')
+objects_before=$(ask a .controller.objects status)
+update_frame 955 network/t.begun '{"vni":302}' true >"$TMP/raw"
+update_frame 956 network/t.green '{"vni":303}' false >>"$TMP/raw"
+mv "$TMP/raw" "$TMP/want/host-a.raw"
+ok "another update in the middle of one is taken" soon 10 peer_says '^ack host-a 956 ok' 0
+is "of the one nothing is left" "$(ask a .controller.objects status) $(ask a .controller.revision status)" \
+	"$objects_before 956"
+is "in the same session" "$(peer_said '^hello host-a')" "$sessions"
+
 # One that is cut off is as if it had never come.
 update_frame 960 network/t.cut '{"vni":301}' true >"$TMP/want/host-a.raw"
 objects_before=$(ask a .controller.objects status)
-soon 10 peer_says '^raw host-a' 4
+soon 10 peer_says '^raw host-a' 5
 peer_stop KILL
 ok "the controller dies in the middle of an update" soon 20 disconnected a
 is "nothing of it is here" "$(ask a .controller.objects status)" "$objects_before"

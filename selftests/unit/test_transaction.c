@@ -103,16 +103,37 @@ static void test_bad_frames(void **state)
 	}
 }
 
-static void test_another_in_between(void **state)
+static void test_older_in_between(void **state)
 {
 	struct transaction *t = NULL;
 	struct error e;
 
 	(void)state;
 	assert_int_equal(add(&t, "{\"seq\":7,\"revision\":9,\"more\":true}", &e), 0);
-	assert_int_equal(add(&t, "{\"seq\":8,\"revision\":9}", &e), -EBADMSG);
-	expect_text("why", e.text, "update 8 in the middle of update 7");
+	assert_int_equal(add(&t, "{\"seq\":6,\"revision\":9}", &e), -EBADMSG);
+	expect_text("why", e.text, "update 6 in the middle of update 7");
 	expect_int("still there", t->seq, 7);
+	assert_int_equal(add(&t, "{\"seq\":7,\"revision\":10}", &e), -EBADMSG);
+	expect_int("still there", t->seq, 7);
+	transaction_free(t);
+}
+
+/* Its leader died; nothing of what it had begun is left, not even what was wrong with it. */
+static void test_unfinished(void **state)
+{
+	struct transaction *t = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(add(&t, "{\"seq\":7,\"revision\":9,\"set\":[" OBJECT("network/a.b")
+				 ",{\"id\":\"vport/a.c\",\"v\":\"zz\",\"spec\":{}}],\"more\":true}", &e), 0);
+	assert_int_equal(t->bad.err, -EBADMSG);
+	assert_int_equal(add(&t, "{\"seq\":8,\"revision\":8,\"set\":[" OBJECT("vport/a.d") "]}", &e), 0);
+	assert_true(t->whole);
+	expect_int("number", t->seq, 8);
+	expect_int("its own steps", t->n_steps, 1);
+	expect_text("its own object", t->steps[0].set->id, "vport/a.d");
+	expect_int("good", t->bad.err, 0);
 	transaction_free(t);
 }
 
@@ -121,7 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_several_frames), cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_spoiled),	       cmocka_unit_test(test_bad_frames),
-		cmocka_unit_test(test_another_in_between),
+		cmocka_unit_test(test_older_in_between), cmocka_unit_test(test_unfinished),
 	};
 
 	return cmocka_run_group_tests_name("transaction", tests, NULL, NULL);
