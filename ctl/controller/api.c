@@ -92,7 +92,7 @@ static const struct api_param watch_params[] = {
 	{},
 };
 static const struct api_param programming_params[] = {
-	{ "revision", PARAM_NUMBER, "the one to ask for; 0: the newest" },
+	{ "revision", PARAM_NUMBER, "the one whose changes to ask for; 0: everything up to the newest" },
 	{ "wait", PARAM_NUMBER, "seconds to wait for it" },
 	{},
 };

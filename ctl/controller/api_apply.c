@@ -420,8 +420,8 @@ void api_programming(struct api *a, struct http_request *r)
 	}
 	*q = (struct asking){ .api = a, .r = r, .revision = revision ?: (uint64_t)fm_revision(a->fm) };
 	http_on_gone(r, asking_gone, q);
-	wait = programming_wait(a->programming, q->revision, clock_now_ns() + wait_s * NS_PER_S,
-				on_asked, q);
+	wait = (revision ? programming_wait : programming_wait_all)(
+		a->programming, q->revision, clock_now_ns() + wait_s * NS_PER_S, on_asked, q);
 	if (wait)				/* else it was called, and @q is gone */
 		q->wait = wait;
 }

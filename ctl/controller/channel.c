@@ -17,11 +17,13 @@
 #include <event2/util.h>
 
 #include <ctl/controller/channel_frame.h>
+#include <ctl/controller/text.h>
 #include <lib/clock.h>
 #include <lib/log.h>
 
 #define STREAM_BACKLOG (8u << 20)	/* of all hosts of a stream together */
 #define WAIT_NS (600 * NS_PER_S)
+#define BEHIND_MAX 8192u		/* bytes of names of hosts that are behind */
 
 /* Streams and their sessions. */
 
@@ -164,6 +166,25 @@ static int wait_for(struct stream *s, uint64_t revision, struct error *e)
 	return 0;
 }
 
+/* As many as fit; who waits is told of a hundred. */
+static void add_behind(void *to, const char *host)
+{
+	struct text *names = to;
+
+	if (names->len + strlen(host) < BEHIND_MAX)
+		text_fmt(names, "%s%s", names->len ? " " : "", host);
+}
+
+static void say_behind(struct stream *s, uint64_t revision)
+{
+	struct text names = {};
+
+	programming_missing(vmc_programming(s->server->vmc), revision, add_behind, &names);
+	if (!names.failed)
+		say(s, 'b', revision, names.s ?: "");
+	text_done(&names);
+}
+
 static int pass(struct stream_session *one, const struct channel_frame *f)
 {
 	struct error e = {};
@@ -185,6 +206,9 @@ static int handle(struct stream *s, const struct channel_frame *f, struct error 
 		return attach(s, f, e);
 	case 'w':
 		return wait_for(s, f->n, e);
+	case 'b':
+		say_behind(s, f->n);
+		return 0;
 	case 'd':
 		if (one)
 			session_free(one);

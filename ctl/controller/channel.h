@@ -14,6 +14,7 @@
  *			 t N bytes		taken so far			 l N		lost: look again
  *			 d N			detach
  *			 w REVISION		is it programmed?		 p REVISION	yes
+ *			 b REVISION		who is behind?			 b REVISION host ...
  *
  * The leader sees how much an agent has not taken yet (`t`), so one slow agent holds up
  * itself and not the stream. A stream that ends loses its sessions; the agents'
@@ -47,6 +48,10 @@ const struct ofe_upstream *channels_to(struct channels *c, const char *address);
  */
 bool channels_wait(struct channels *c, const char *address, struct programming *p,
 		   struct track *t, uint64_t revision, uint64_t now_ns);
-/* Calls @add for each leader that has not said so yet. */
+/* Asks the leaders that have not said so yet who is behind; false: there are none. */
+bool channels_ask(struct channels *c, uint64_t revision);
+/* Can the leader at @address be asked? */
+bool channels_up(struct channels *c, const char *address);
+/* Calls @add for each host that they named, or for a leader that has not answered yet. */
 void channels_behind(struct channels *c, uint64_t revision, void (*add)(void *to, const char *who),
 		     void *to);

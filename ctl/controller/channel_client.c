@@ -40,6 +40,7 @@ struct held {
 	struct programming *programming;
 	struct tracks tracks;
 	uint64_t revision;
+	char *behind;			/* hosts the leader named last; NULL: none yet */
 };
 
 struct channel {
@@ -141,11 +142,17 @@ static void lose(struct remote *r)
 	r->front->lost(r->arg);
 }
 
-static void let_go(struct held *h)
+static void held_free(struct held *h)
 {
 	LIST_REMOVE(h, next);
-	tracks_release(h->programming, &h->tracks, clock_now_ns());
+	free(h->behind);
 	free(h);
+}
+
+static void let_go(struct held *h)
+{
+	tracks_release(h->programming, &h->tracks, clock_now_ns());
+	held_free(h);
 }
 
 static void on_programmed(struct channel *c, uint64_t revision)
@@ -159,12 +166,26 @@ static void on_programmed(struct channel *c, uint64_t revision)
 	}
 }
 
+static void on_behind(struct channel *c, uint64_t revision, const char *hosts)
+{
+	struct held *h;
+
+	LIST_FOREACH(h, &c->held, next) {
+		if (h->revision != revision)
+			continue;
+		free(h->behind);
+		h->behind = strdup(hosts);
+	}
+}
+
 static void handle(struct channel *c, const struct channel_frame *f)
 {
-	struct remote *r = f->kind == 'p' ? NULL : remote_find(c, f->n);
+	struct remote *r = f->kind == 'p' || f->kind == 'b' ? NULL : remote_find(c, f->n);
 
 	if (f->kind == 'p')
 		on_programmed(c, f->n);
+	if (f->kind == 'b')
+		on_behind(c, f->n, f->text);
 	if (!r)
 		return;
 	if (f->kind == 's') {
@@ -194,8 +215,7 @@ static void down(struct channel *c, const char *why)
 			lose(r);
 	while ((h = LIST_FIRST(&c->held))) {
 		c->all->orphan(c->all->arg, h->revision, &h->tracks);
-		LIST_REMOVE(h, next);
-		free(h);
+		held_free(h);
 	}
 	if (c->bev)
 		bufferevent_free(c->bev);
@@ -315,20 +335,54 @@ bool channels_wait(struct channels *all, const char *address, struct programming
 	return true;
 }
 
+bool channels_ask(struct channels *all, uint64_t revision)
+{
+	struct channel *c;
+	struct held *h;
+	bool any = false;
+
+	LIST_FOREACH(c, &all->list, next)
+		LIST_FOREACH(h, &c->held, next)
+			if (h->revision == revision) {
+				say(c, 'b', revision, "");
+				any = true;
+				break;
+			}
+	return any;
+}
+
+bool channels_up(struct channels *all, const char *address)
+{
+	struct channel *c = channel_to(all, address);
+
+	return c && c->up;
+}
+
+static void add_behind(const struct channel *c, const struct held *h,
+		       void (*add)(void *to, const char *who), void *to)
+{
+	char who[ADDRESS_LEN + 32], *names = h->behind ? strdup(h->behind) : NULL, *rest = names, *one;
+
+	if (!names) {
+		snprintf(who, sizeof(who), "hosts of controller %s", c->address);
+		add(to, who);
+	}
+	while ((one = strsep(&rest, " ")))
+		if (*one)
+			add(to, one);
+	free(names);
+}
+
 void channels_behind(struct channels *all, uint64_t revision,
 		     void (*add)(void *to, const char *who), void *to)
 {
 	struct channel *c;
 	struct held *h;
-	char who[ADDRESS_LEN + 32];
 
 	LIST_FOREACH(c, &all->list, next)
-		LIST_FOREACH(h, &c->held, next) {
-			if (h->revision != revision)
-				continue;
-			snprintf(who, sizeof(who), "hosts of controller %s", c->address);
-			add(to, who);
-		}
+		LIST_FOREACH(h, &c->held, next)
+			if (h->revision == revision)
+				add_behind(c, h, add, to);
 }
 
 int channels_new(struct event_base *base, const struct tls_files *files, channel_orphan_fn orphan,

@@ -25,6 +25,8 @@ struct programming_wait {
 	uint64_t revision, deadline_ns;
 	programming_fn fn;
 	void *arg;
+	bool all;			/* for everything up to `revision` */
+	bool asked;			/* the others, who is missing */
 };
 
 struct programming {
@@ -95,6 +97,26 @@ static bool is_programmed(const struct programming *p, uint64_t revision)
 	       (revision > p->first || !is_live(p, p->first));
 }
 
+/* The next live track up to @revision, in no order. */
+static const struct track *next_up_to(const struct programming *p, uint64_t revision, size_t *i)
+{
+	const struct track *t;
+
+	while ((t = index_next(&p->live, i)))
+		if (t->revision <= revision)
+			return t;
+	return NULL;
+}
+
+static bool is_over(const struct programming *p, const struct programming_wait *w)
+{
+	size_t i = 0;
+
+	if (w->all)
+		return p->closed >= w->revision && !next_up_to(p, w->revision, &i);
+	return is_programmed(p, w->revision);
+}
+
 void programming_from(struct programming *p, uint64_t revision)
 {
 	p->first = revision;
@@ -117,8 +139,8 @@ static void answer_ready(struct programming *p, uint64_t revision, bool lost)
 	struct programming_wait *w = p->waits;
 
 	while (w) {
-		if (is_programmed(p, w->revision)) {
-			answer(p, w, lost && w->revision == revision ? -EIO : 0, NULL, 0);
+		if (is_over(p, w)) {
+			answer(p, w, lost && !w->all && w->revision == revision ? -EIO : 0, NULL, 0);
 			w = p->waits;
 		} else {
 			w = w->next;
@@ -240,23 +262,37 @@ bool tracks_hold(const struct tracks *t, uint64_t revision)
 
 /* Waiting. */
 
-struct programming_wait *programming_wait(struct programming *p, uint64_t revision,
-					  uint64_t deadline_ns, programming_fn fn, void *arg)
+static struct programming_wait *wait_for(struct programming *p, const struct programming_wait *like)
 {
 	struct programming_wait *w;
 
-	if (is_programmed(p, revision)) {
-		fn(arg, 0, NULL, 0);
+	if (is_over(p, like)) {
+		like->fn(like->arg, 0, NULL, 0);
 		return NULL;
 	}
 	w = malloc(sizeof(*w));
 	if (!w) {
-		fn(arg, -ENOMEM, NULL, 0);
+		like->fn(like->arg, -ENOMEM, NULL, 0);
 		return NULL;
 	}
-	*w = (struct programming_wait){ p->waits, revision, deadline_ns, fn, arg };
+	*w = *like;
+	w->next = p->waits;
 	p->waits = w;
 	return w;
+}
+
+struct programming_wait *programming_wait(struct programming *p, uint64_t revision,
+					  uint64_t deadline_ns, programming_fn fn, void *arg)
+{
+	return wait_for(p, &(struct programming_wait){ NULL, revision, deadline_ns, fn, arg,
+						       .asked = !p->o.ask });
+}
+
+struct programming_wait *programming_wait_all(struct programming *p, uint64_t revision,
+					      uint64_t deadline_ns, programming_fn fn, void *arg)
+{
+	return wait_for(p, &(struct programming_wait){ NULL, revision, deadline_ns, fn, arg,
+						       .all = true, .asked = !p->o.ask });
 }
 
 void programming_wait_cancel(struct programming *p, struct programming_wait *w)
@@ -280,6 +316,9 @@ static void add_name(void *to, const char *host)
 {
 	struct names *names = to;
 
+	for (unsigned int i = 0; i < names->n; i++)
+		if (!strncmp(names->v[i], host, NAME_LEN - 1))
+			return;
 	if (names->n == MISSING_MAX)
 		return;
 	strncpy(names->name[names->n], host, NAME_LEN - 1);
@@ -287,16 +326,44 @@ static void add_name(void *to, const char *host)
 	names->n++;
 }
 
+void programming_missing(struct programming *p, uint64_t revision,
+			 void (*add)(void *to, const char *host), void *to)
+{
+	if (p->o.missing && is_live(p, revision))
+		p->o.missing(p->o.arg, revision, add, to);
+	if (p->o.missing && revision < p->first && is_live(p, p->first))
+		p->o.missing(p->o.arg, p->first, add, to);
+}
+
 static void time_out(struct programming *p, struct programming_wait *w)
 {
 	struct names *names = calloc(1, sizeof(*names));
+	const struct track *t;
 
-	if (names && p->o.missing && is_live(p, w->revision))
-		p->o.missing(p->o.arg, w->revision, add_name, names);
-	if (names && p->o.missing && w->revision < p->first && is_live(p, p->first))
-		p->o.missing(p->o.arg, p->first, add_name, names);
+	if (names && !w->all)
+		programming_missing(p, w->revision, add_name, names);
+	for (size_t i = 0; names && w->all && names->n < MISSING_MAX && (t = next_up_to(p, w->revision, &i));)
+		programming_missing(p, t->revision, add_name, names);
 	answer(p, w, -ETIMEDOUT, names ? names->v : NULL, names ? names->n : 0);
 	free(names);
+}
+
+/* False: nobody else has to be asked, or everybody was. */
+static bool ask(struct programming *p, struct programming_wait *w, uint64_t now_ns)
+{
+	const struct track *t;
+	bool any = false;
+
+	if (w->asked)
+		return false;
+	if (!w->all)
+		any = p->o.ask(p->o.arg, w->revision);
+	for (size_t i = 0; w->all && (t = next_up_to(p, w->revision, &i));)
+		any |= p->o.ask(p->o.arg, t->revision);
+	w->asked = true;
+	if (any)
+		w->deadline_ns = now_ns + ASK_NS;
+	return any;
 }
 
 uint64_t programming_tick(struct programming *p, uint64_t now_ns)
@@ -305,7 +372,7 @@ uint64_t programming_tick(struct programming *p, uint64_t now_ns)
 	uint64_t next = UINT64_MAX;
 
 	while (w) {
-		if (w->deadline_ns <= now_ns) {
+		if (w->deadline_ns <= now_ns && !ask(p, w, now_ns)) {
 			time_out(p, w);
 			next = UINT64_MAX;
 			w = p->waits;

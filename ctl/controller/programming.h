@@ -20,7 +20,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <lib/clock.h>
+
 #define TRACKS_MAX 1024u
+#define ASK_NS (500 * NS_PER_MS)
 
 struct programming;
 struct track;
@@ -35,6 +38,11 @@ struct programming_options {
 	/* Calls @add for each host that has not acknowledged everything up to @revision's changes. */
 	void (*missing)(void *arg, uint64_t revision, void (*add)(void *to, const char *host),
 			void *to);
+	/*
+	 * Somebody's patience has ended: true, if others are asked now who is missing. They have
+	 * ASK_NS, then missing() is called with what is known by then. May be NULL.
+	 */
+	bool (*ask)(void *arg, uint64_t revision);
 	void *arg;
 };
 
@@ -58,6 +66,8 @@ bool tracks_hold(const struct tracks *t, uint64_t revision);
 void tracks_take(struct tracks *to, struct tracks *from);
 
 /*
+ * Waits for the hosts that @revision's own changes concern; _all: for everybody who lacks
+ * anything up to it.
  * Calls @fn once: @err 0: every concerned host has it. -ETIMEDOUT: those that have
  * not are @missing[0..n). -EIO: a host was away for so long that nobody knows.
  * -ECANCELED: the controller stops, or the shard went elsewhere.
@@ -66,7 +76,12 @@ struct programming_wait;
 typedef void (*programming_fn)(void *arg, int err, const char *const *missing, unsigned int n);
 struct programming_wait *programming_wait(struct programming *p, uint64_t revision,
 					  uint64_t deadline_ns, programming_fn fn, void *arg);
+struct programming_wait *programming_wait_all(struct programming *p, uint64_t revision,
+					      uint64_t deadline_ns, programming_fn fn, void *arg);
 void programming_wait_cancel(struct programming *p, struct programming_wait *w);	/* @fn is not called */
+/* Calls @add for each host of whom it is not known that it has @revision; for some twice. */
+void programming_missing(struct programming *p, uint64_t revision,
+			 void (*add)(void *to, const char *host), void *to);
 /* Ends waits whose deadline has passed. Returns the next deadline, UINT64_MAX: none. */
 uint64_t programming_tick(struct programming *p, uint64_t now_ns);
 

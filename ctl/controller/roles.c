@@ -187,12 +187,34 @@ static void on_orphans(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void behind(void *arg, uint64_t revision, void (*add)(void *to, const char *host), void *to)
+static bool ask_behind(void *arg, uint64_t revision)
 {
 	struct roles *r = arg;
 
-	vmc_behind(r->vmc, revision, add, to);
+	return channels_ask(r->channels, revision);
+}
+
+/* Nobody can be asked about it now. */
+static bool is_led(const struct roles *r, const char *host)
+{
+	const struct shard_leader *l = shards_leader(r->shards, host);
+
+	return l && (!strcmp(l->name, r->name) || channels_up(r->channels, l->channel));
+}
+
+static void behind(void *arg, uint64_t revision, void (*add)(void *to, const char *host), void *to)
+{
+	struct roles *r = arg;
+	const struct orphan *orphan = r->orphans;
+	const struct object *o;
+
+	programming_missing(vmc_programming(r->vmc), revision, add, to);
 	channels_behind(r->channels, revision, add, to);
+	while (orphan && orphan->revision != revision)
+		orphan = orphan->next;
+	for (size_t i = 0; orphan && (o = model_set_next(fm_set(r->fm), KIND_HOST, &i));)
+		if (!is_led(r, o->name))
+			add(to, o->name);
 }
 
 static void on_moved(evutil_socket_t fd, short what, void *arg)
@@ -273,7 +295,7 @@ static int start_vmc(struct roles *r, struct event_base *base, struct error *e)
 	};
 
 	if (r->o.channel) {
-		r->everywhere = programming_new(&(struct programming_options){ behind, r });
+		r->everywhere = programming_new(&(struct programming_options){ behind, ask_behind, r });
 		if (!r->everywhere)
 			return error_set(e, -ENOMEM, "no memory");
 	}

@@ -148,21 +148,18 @@ static void on_settled(void *arg, int64_t revision)
 	vmc_schedule(v);
 }
 
-void vmc_behind(struct vmc *v, uint64_t revision, void (*add)(void *to, const char *host), void *to)
-{
-	vmc_missing(&v->engine, revision, add, to);
-}
-
 static void missing(void *arg, uint64_t revision, void (*add)(void *to, const char *host), void *to)
 {
-	vmc_behind(arg, revision, add, to);
+	const struct vmc *v = arg;
+
+	vmc_missing(&v->engine, revision, add, to);
 }
 
 struct vmc *vmc_new(const struct vmc_options *o)
 {
 	static const struct timeval second = { .tv_sec = 1 };
 	struct vmc *v = calloc(1, sizeof(*v));
-	struct programming_options po = { missing, v };
+	struct programming_options po = { .missing = missing, .arg = v };
 
 	if (!v)
 		return NULL;

@@ -61,7 +61,6 @@ int vmc_message(struct vmc_session *s, const cJSON *msg, struct error *e);
 void vmc_drained(struct vmc_session *s);	/* there is room for more */
 
 struct programming *vmc_programming(struct vmc *v);	/* of the hosts we lead */
-void vmc_behind(struct vmc *v, uint64_t revision, void (*add)(void *to, const char *host), void *to);
 
 struct vmc_stats {
 	unsigned int hosts, owned, connected, in_step;

@@ -52,10 +52,11 @@ has "status says so" "$(ctl a status)" 'last refusal +network/t.red: .*taken by 
 json_frame() { printf "$(printf '\\x%02x' $((${#1} >> 24 & 255)) $((${#1} >> 16 & 255)) $((${#1} >> 8 & 255)) $((${#1} & 255)))%s" "$1"; }
 tell a
 soon 10 peer_says '^ack host-a .* ok|^same host-a' 0
+say_raw() { mv "$TMP/raw" "$TMP/want/host-a.raw"; } # whole, or the peer would send the half it sees
 garbage() { # WHAT TEXT: of $TMP/raw
 	local before
 	before=$(peer_said '^hello host-a')
-	mv "$TMP/raw" "$TMP/want/host-a.raw"
+	say_raw
 	ok "$1: a new session begins" soon 30 peer_says '^hello host-a' "$before"
 	has "$1: the log says why" "$(grep 'no controller' "$TMP/a.log" | tail -1)" "$2"
 }
@@ -68,7 +69,8 @@ garbage "an older update in the middle of one" 'update 899 in the middle of upda
 printf '\x7f\xff\xff\xff' >"$TMP/raw"
 garbage "an oversized frame" 'frame of 2147483647 bytes'
 before=$(peer_said '^error host-a unknown message')
-json_frame '{"msg":"dance"}' >"$TMP/want/host-a.raw"
+json_frame '{"msg":"dance"}' >"$TMP/raw"
+say_raw
 ok "an unknown message is answered, the session goes on" soon 10 peer_says '^error host-a unknown message' "$before"
 ok "host a is connected" connected a
 
@@ -78,7 +80,7 @@ update_frame() { # SEQ ID SPEC MORE
 }
 update_frame 950 network/t.green '{"vni":300}' false >"$TMP/raw"
 update_frame 951 network/t.pink '{"vni":0}' false >>"$TMP/raw"
-mv "$TMP/raw" "$TMP/want/host-a.raw"
+say_raw
 ok "of two updates that come together the bad one is refused" soon 10 peer_says '^ack host-a 951 error .*t.pink' 0
 is "and the good one is in force" "$(peer_said '^ack host-a 950 ok')" 1
 is "its revision too" "$(revision a)" 950
@@ -88,16 +90,18 @@ sessions=$(peer_said '^hello host-a')
 objects_before=$(ask a .controller.objects status)
 update_frame 955 network/t.begun '{"vni":302}' true >"$TMP/raw"
 update_frame 956 network/t.green '{"vni":303}' false >>"$TMP/raw"
-mv "$TMP/raw" "$TMP/want/host-a.raw"
+say_raw
 ok "another update in the middle of one is taken" soon 10 peer_says '^ack host-a 956 ok' 0
 is "of the one nothing is left" "$(ask a .controller.objects status) $(ask a .controller.revision status)" \
 	"$objects_before 956"
 is "in the same session" "$(peer_said '^hello host-a')" "$sessions"
 
 # One that is cut off is as if it had never come.
-update_frame 960 network/t.cut '{"vni":301}' true >"$TMP/want/host-a.raw"
+update_frame 960 network/t.cut '{"vni":301}' true >"$TMP/raw"
 objects_before=$(ask a .controller.objects status)
-soon 10 peer_says '^raw host-a' 5
+before=$(peer_said '^raw host-a')
+say_raw
+soon 10 peer_says '^raw host-a' "$before"
 peer_stop KILL
 ok "the controller dies in the middle of an update" soon 20 disconnected a
 is "nothing of it is here" "$(ask a .controller.objects status)" "$objects_before"

@@ -35,7 +35,7 @@ static void name_host(void *arg, uint64_t revision, void (*add)(void *to, const 
 
 static struct programming *begin(void)
 {
-	struct programming *p = programming_new(&(struct programming_options){ name_host, NULL });
+	struct programming *p = programming_new(&(struct programming_options){ .missing = name_host });
 
 	assert_non_null(p);
 	programming_close(p, programming_open(p, 0), 1, 0);
@@ -170,12 +170,94 @@ static void test_taken_over(void **state)
 	expect_int("the end", end.err, -ECANCELED);
 }
 
+/* What is asked for without a revision: nobody may lack anything up to it. */
+static void test_everything(void **state)
+{
+	struct programming *p = begin();
+	struct told own = {}, all = {}, later = {}, late = {};
+	struct tracks a = hold(p, 2), b = hold(p, 3);
+
+	(void)state;
+	tracks_release(p, &b, 0);
+	programming_wait(p, 3, 1000, tell, &own);
+	programming_wait_all(p, 3, 1000, tell, &all);
+	programming_wait_all(p, 3, 500, tell, &late);
+	expect_int("revision 3's own changes are everywhere", own.calls, 1);
+	expect_int("not everything up to it", all.calls, 0);
+	programming_tick(p, 600);
+	expect_int("patience ends", late.err, -ETIMEDOUT);
+	expect_text("who lacks something older is named", late.first, "host-b");
+	b = hold(p, 5);
+	programming_wait_all(p, 4, 1000, tell, &later);
+	tracks_release(p, &a, 0);
+	expect_int("then it is", all.calls == 1 && !all.err, 1);
+	expect_int("what is newer is not waited for", later.calls == 1 && !later.err, 1);
+	tracks_release(p, &b, 0);
+	programming_wait_all(p, 9, 1000, tell, &late);
+	expect_int("what is to come is", late.calls, 1);
+	programming_free(p);
+}
+
+struct others {
+	bool there, answered;
+	unsigned int asked;
+};
+
+static bool ask_others(void *arg, uint64_t revision)
+{
+	struct others *o = arg;
+
+	(void)revision;
+	o->asked++;
+	return o->there;
+}
+
+static void name_others(void *arg, uint64_t revision, void (*add)(void *to, const char *host), void *to)
+{
+	const struct others *o = arg;
+
+	(void)revision;
+	add(to, o->answered ? "host-z" : "hosts of somebody");
+	add(to, o->answered ? "host-z" : "hosts of somebody");
+}
+
+/* Other leaders know who of theirs is behind; they are asked when somebody wants to know. */
+static void test_asking(void **state)
+{
+	struct others o = { .there = true };
+	struct programming *p = programming_new(&(struct programming_options){ name_others, ask_others, &o });
+	struct told first = {}, second = {};
+	struct tracks a;
+
+	(void)state;
+	programming_close(p, programming_open(p, 0), 1, 0);
+	a = hold(p, 2);
+	programming_wait(p, 2, 1000, tell, &first);
+	programming_tick(p, 999);
+	expect_int("nobody is asked before", o.asked, 0);
+	assert_true(programming_tick(p, 1000) == 1000 + ASK_NS);
+	expect_int("asked", o.asked, 1);
+	expect_int("they have a moment", first.calls, 0);
+	o.answered = true;
+	programming_tick(p, 1000 + ASK_NS);
+	expect_int("once", o.asked, 1);
+	expect_text("who they named", first.first, "host-z");
+	expect_int("is named once", first.n, 1);
+	o.there = false;
+	programming_wait(p, 2, 2000, tell, &second);
+	programming_tick(p, 2000);
+	expect_int("with nobody to ask there is no delay", second.err, -ETIMEDOUT);
+	tracks_release(p, &a, 0);
+	programming_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),	       cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_hands),	       cmocka_unit_test(test_away_too_long),
-		cmocka_unit_test(test_taken_over),
+		cmocka_unit_test(test_taken_over),     cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_asking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,14 +168,14 @@ static void nothing(evutil_socket_t fd, short what, void *arg)
 
 static void missing(void *arg, uint64_t revision, void (*add)(void *to, const char *host), void *to)
 {
-	vmc_behind(arg, revision, add, to);
+	vmc_missing(&((struct vmc *)arg)->engine, revision, add, to);
 }
 
 static void vmc_setup(struct vmc *v, struct model_set *set, struct event_base *base)
 {
 	*v = (struct vmc){ .o = { .base = base, .set = set }, .ready = true };
 	model_set_init(set);
-	v->programming = programming_new(&(struct programming_options){ missing, v });
+	v->programming = programming_new(&(struct programming_options){ .missing = missing, .arg = v });
 	v->work = evtimer_new(base, nothing, NULL);
 	vmc_init(&v->engine, set, NULL, NULL, v->programming);
 	vmc_reports_init(v);
