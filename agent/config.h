@@ -94,15 +94,17 @@ struct config_remote {
 	int line;
 };
 
-/* A prefix that is no host's: nobody's, or another network's. */
+/* A prefix that is no other host's: nobody's, another network's, or behind an instance of this host. */
 struct config_route {
 	unsigned int network;		/* index into config.networks */
 	struct ip_prefix prefix;
 	bool blackhole;
-	unsigned int network_to;	/* index into config.networks; NETWORK_NONE: blackhole */
+	unsigned int network_to;	/* index into config.networks; NETWORK_NONE: it is not that */
+	unsigned int vport;		/* index into config.vports; VPORT_NONE: it is not that */
 	int line;
 };
 #define NETWORK_NONE 0xffffffffu
+#define VPORT_NONE 0xffffffffu
 
 /* An instance that a hoverboard sends on to its host. */
 struct config_endpoint {

@@ -204,11 +204,13 @@ static void check_routes(const struct config *c, struct mistakes *m)
 	for (unsigned int i = 0; i < c->n_routes; i++) {
 		const struct config_route *r = &c->routes[i];
 
-		if (r->blackhole == (r->network_to != NETWORK_NONE))
-			mistakes_add(m, r->line, "routes[%u]: one of blackhole: true and network_to "
-				     "is wanted", i);
+		if (r->blackhole + (r->network_to != NETWORK_NONE) + (r->vport != VPORT_NONE) != 1)
+			mistakes_add(m, r->line, "routes[%u]: one of blackhole: true, network_to and "
+				     "vport is wanted", i);
 		else if (r->network_to == r->network)
 			mistakes_add(m, r->line, "routes[%u].network_to: is the network itself", i);
+		else if (r->vport != VPORT_NONE && c->vports[r->vport].network != r->network)
+			mistakes_add(m, r->line, "routes[%u].vport: is of another network", i);
 	}
 }
 

@@ -358,12 +358,28 @@ static const struct list remotes = {
 	.count = offsetof(struct config, n_remotes), .init = remote_init,
 };
 
+/* The index of a vport with that name. */
+static void read_vport_ref(struct reader *r, const struct doc *d, const struct field *f, void *out)
+{
+	const char *text = scalar_text(r, d, "the name of a vport");
+
+	(void)f;
+	for (unsigned int i = 0; text && i < r->config->n_vports; i++)
+		if (r->config->vports[i].name && !strcmp(r->config->vports[i].name, text)) {
+			*(unsigned int *)out = i;
+			return;
+		}
+	if (text)
+		mistake(r, d->line, "no vport is called \"%s\"", text);
+}
+
 static void route_init(void *element)
 {
 	struct config_route *route = element;
 
 	route->network = NETWORK_UNREAD;
 	route->network_to = NETWORK_NONE;
+	route->vport = VPORT_NONE;
 	route->prefix.len = PREFIX_UNREAD;
 }
 
@@ -372,6 +388,7 @@ static const struct field route_fields[] = {
 	{"prefix", read_prefix, AT(struct config_route, prefix), .required = true},
 	{"blackhole", read_bool, AT(struct config_route, blackhole)},
 	{"network_to", read_network_ref, AT(struct config_route, network_to)},
+	{"vport", read_vport_ref, AT(struct config_route, vport)},
 	{}
 };
 static const struct list routes = {

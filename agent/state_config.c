@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lib/doc_json.h>
@@ -71,6 +72,32 @@ bool state_is_unbound(const struct object *o, const struct bindings *b)
 	return o->kind == OBJECT_VPORT && !doc_find(o->doc, "device") && !binding_of(o, b);
 }
 
+static int by_id(const void *id, const void *o)
+{
+	return strcmp(id, (*(struct object *const *)o)->id);
+}
+
+/* A route by an instance of this host waits for the instance's device, as the instance does. */
+static bool is_waiting(const struct state_parts *p, const struct object *route)
+{
+	const struct doc *vport = doc_find(route->doc, "vport");
+	char id[OBJECT_ID_MAX + 16];
+	struct object **found;
+
+	if (!vport || !vport->text)
+		return false;
+	snprintf(id, sizeof(id), "vport/%s", vport->text);
+	found = bsearch(id, p->objects, p->n_objects, sizeof(*p->objects), by_id);
+	return !found || state_is_unbound(*found, p->bindings);
+}
+
+static struct doc *list_for_route(struct gathering *g, const struct object *o)
+{
+	if (doc_find(o->doc, "host"))
+		return &g->remotes;
+	return is_waiting(g->parts, o) ? NULL : &g->routes;
+}
+
 static struct doc *list_for(struct gathering *g, const struct object *o)
 {
 	switch (o->kind) {
@@ -82,7 +109,7 @@ static struct doc *list_for(struct gathering *g, const struct object *o)
 	case OBJECT_DIRECT:
 		return &g->remotes;
 	case OBJECT_ROUTE:
-		return doc_find(o->doc, "host") ? &g->remotes : &g->routes;
+		return list_for_route(g, o);
 	case OBJECT_HOST:
 	case OBJECT_ENDPOINT:
 	case OBJECT_OTHER:

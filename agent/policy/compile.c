@@ -157,10 +157,11 @@ static enum drop_reason check_source_form(struct compilation *c)
 	return REASON_IP_SOURCE;
 }
 
+/* A vport owns its addresses, and what routes lead to it. */
 static enum drop_reason check_source_vport(struct compilation *c)
 {
 	const struct ip_addr *src = &c->key->src;
-	uint32_t ref = prefix_table_find_host(c->p->routes, network_id(c), src);
+	uint32_t ref = prefix_table_find(c->p->routes, network_id(c), src);
 
 	c->d->action.rule = vport_ref(c, c->from);
 	if (ref != c->d->action.rule) {
@@ -263,22 +264,30 @@ static enum drop_reason find_elsewhere(struct compilation *c)
 	return c->to_endpoint || c->to_board ? REASON_NONE : REASON_NO_ROUTE;
 }
 
-/* One step and no more: what a network routes to another one is not routed on from there. */
-static uint32_t follow_route(struct compilation *c, uint32_t ref)
-{
-	const struct route_to *r = &c->p->routes_to[REF_INDEX(ref)];
+#define NETWORKS_CROSSED_MAX 8
 
-	SAY(c, "route", "%s", policy_rule_text(c->p, ref));
-	if (r->to == NETWORK_NONE)
-		return ref;
-	c->into = &c->p->networks[r->to];
-	return prefix_table_find(c->p->routes, r->to, &c->key->dst);
+/* From network to network. Still a route in the end: a black hole, or a circle. */
+static uint32_t follow_routes(struct compilation *c, uint32_t ref)
+{
+	for (int i = 0; i < NETWORKS_CROSSED_MAX && REF_KIND(ref) == REF_ROUTE; i++) {
+		const struct route_to *r = &c->p->routes_to[REF_INDEX(ref)];
+
+		SAY(c, "route", "%s", policy_rule_text(c->p, ref));
+		if (r->to == NETWORK_NONE)
+			break;
+		c->into = &c->p->networks[r->to];
+		ref = prefix_table_find(c->p->routes, r->to, &c->key->dst);
+	}
+	return ref;
 }
 
-/* Back to where it came from would be for ever. */
-static bool goes_back(const struct compilation *c, const struct remote *r)
+/* Back to where it came from would be for ever; an instance may talk to itself, but not route to itself. */
+static bool goes_back(const struct compilation *c)
 {
-	return !c->from && ip_addr_equal(&r->host, &c->key->outer);
+	if (c->to)
+		return c->to == c->from &&
+		       !prefix_table_find_host(c->p->routes, network_id(c), &c->key->dst);
+	return c->to_remote && !c->from && ip_addr_equal(&c->to_remote->host, &c->key->outer);
 }
 
 /*
@@ -294,8 +303,7 @@ static enum drop_reason find_destination(struct compilation *c)
 		SAY(c, "destination", "%s is not on this host", ip_text(dst).s);
 		return REASON_NOT_LOCAL;
 	}
-	if (REF_KIND(ref) == REF_ROUTE)
-		ref = follow_route(c, ref);
+	ref = follow_routes(c, ref);
 	if (!ref && c->from)
 		ref = policy_find_direct(c->p, network_id(c), &c->key->src, dst);
 	if (!ref)
@@ -310,7 +318,7 @@ static enum drop_reason find_destination(struct compilation *c)
 		c->to = &c->p->vports[REF_INDEX(ref)];
 	if (REF_KIND(ref) == REF_REMOTE)
 		c->to_remote = &c->p->remotes[REF_INDEX(ref)];
-	return c->to_remote && goes_back(c, c->to_remote) ? REASON_GOES_BACK : REASON_NONE;
+	return goes_back(c) ? REASON_GOES_BACK : REASON_NONE;
 }
 
 /* Both ends are instances of the subnet that is the sender's: they see each other's MACs. */

@@ -109,7 +109,7 @@ struct policy {
 	uint32_t (*set_slots)[BOARD_SLOTS];
 	struct sample_rule *samples;	/* grouped by network */
 	struct vni_index *by_vni;	/* sorted by VNI */
-	struct prefix_table *routes;	/* gateways, vports' addresses, remotes, routes: refs */
+	struct prefix_table *routes;	/* gateways, vports' addresses and prefixes, remotes, routes: refs */
 	struct prefix_table *permits;	/* remotes that are receive_only: refs */
 	struct direct *directs;		/* remotes with a source, sorted by all three */
 	struct prefix_table *subnet_of;	/* subnets: refs */

@@ -241,7 +241,9 @@ static void build_routes(struct policy *p, const struct config *config)
 
 		*r = (struct route_to){ .prefix = from->prefix, .network = from->network,
 					.to = from->network_to };
-		prefix_table_add(p->routes, r->network, &r->prefix, REF(REF_ROUTE, i));
+		prefix_table_add(p->routes, r->network, &r->prefix,
+				 from->vport == VPORT_NONE ? REF(REF_ROUTE, i) :
+							     REF(REF_VPORT, from->vport));
 	}
 }
 

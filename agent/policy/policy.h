@@ -69,7 +69,7 @@ struct policy_trace {
  * revalidation the installed key, where a 3-tuple has zero ports). Never fails:
  * what may not pass gets ACTION_DROP with its reason. @trace may be NULL.
  *
- * Order: scope known > tags match > source owned (vport: its address; fabric: the
+ * Order: scope known > tags match > source owned (vport: its address, or a prefix routed to it; fabric: the
  * outer source is the host of that address or prefix, or a hoverboard, which has
  * made sure of that) > destination form > gateway > destination route (longest prefix;
  * local before remote; on hosts a hoverboard, on hoverboards the endpoints for the

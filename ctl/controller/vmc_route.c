@@ -56,17 +56,29 @@ static bool leads_somewhere(const struct vmc_input *in, const struct host *host,
 	return peer && vmc_host_carries(host, peer);
 }
 
-static void add_hop(const struct vmc_input *in, const struct route *r, struct text *t)
+/* Where the instance is it has a vport; elsewhere it is known by its host. */
+static void add_instance(const struct instance *i, const struct host *host, struct text *t)
+{
+	char buf[IP_ADDR_STRLEN], mac[MAC_STRLEN];
+
+	if (host_of(i) == host)
+		text_fmt(t, ",\"vport\":\"%s.%s\"", i->o.tenant, i->o.name);
+	else
+		text_fmt(t, ",\"mac\":\"%s\",\"host\":\"%s\"",
+			 mac_format(i->spec.mac, mac, sizeof(mac)),
+			 ip_addr_format(vmc_underlay(host_of(i)), buf, sizeof(buf)));
+}
+
+static void add_hop(const struct vmc_input *in, const struct host *host, const struct route *r,
+		    struct text *t)
 {
 	const struct next_hop *hop = &r->spec.next_hop;
-	char buf[IP_ADDR_STRLEN], mac[MAC_STRLEN], name[VMC_NAME_LEN];
+	char buf[IP_ADDR_STRLEN], name[VMC_NAME_LEN];
 
 	if (hop->blackhole)
 		text_add(t, ",\"blackhole\":true");
 	else if (*hop->instance)
-		text_fmt(t, ",\"mac\":\"%s\",\"host\":\"%s\"",
-			 mac_format(instance_of(r)->spec.mac, mac, sizeof(mac)),
-			 ip_addr_format(vmc_underlay(host_of(instance_of(r))), buf, sizeof(buf)));
+		add_instance(instance_of(r), host, t);
 	else if (*hop->peering)
 		text_fmt(t, ",\"network_to\":\"%s\"", vmc_network_name(peer_of(in, r), name));
 	else
@@ -136,7 +148,7 @@ bool vmc_route(const struct vmc_input *in, const struct host *host, const struct
 	text_fmt(t, "{\"network\":\"%s\",\"prefix\":\"%s\"", vmc_network_name(net, name),
 		 ip_prefix_format(p, prefix, sizeof(prefix)));
 	if (r) {
-		add_hop(in, r, t);
+		add_hop(in, host, r, t);
 	} else {
 		text_fmt(t, ",\"vni\":%llu,", (unsigned long long)remote->spec.vni);
 		vmc_add_addr_list(t, "gateways", &remote->spec.gateways);

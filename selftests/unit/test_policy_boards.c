@@ -22,7 +22,7 @@
 struct boards_world {
 	struct world world;
 	struct ip_addr boards[2];
-	struct config_route routes[2];
+	struct config_route routes[3];
 	uint32_t sets[WORLD_NETWORKS];
 	uint32_t slots[1][BOARD_SLOTS];
 	struct policy *policy;
@@ -30,7 +30,7 @@ struct boards_world {
 
 static struct config_route route_of(int network, const char *prefix, unsigned int to)
 {
-	return (struct config_route){ .network = network, .prefix = world_prefix(prefix),
+	return (struct config_route){ .network = network, .prefix = world_prefix(prefix), .vport = VPORT_NONE,
 				      .blackhole = to == NETWORK_NONE, .network_to = to };
 }
 
@@ -47,7 +47,8 @@ static void prepare(struct boards_world *b, enum config_role role)
 	b->routes[0] = route_of(RED, "172.16.0.0/12", BLUE);
 	b->routes[1] = route_of(RED, "10.66.0.0/16", NETWORK_NONE);
 	w->config.routes = b->routes;
-	w->config.n_routes = 2;
+	b->routes[2] = route_of(BLUE, "172.17.0.0/16", RED);
+	w->config.n_routes = 3;
 	w->config.role = role;
 	b->sets[BLUE] = SET_NONE;
 	for (uint32_t i = 0; i < BOARD_SLOTS; i++)
@@ -222,6 +223,34 @@ static void test_foreign_vni(void **state)
 	policy_free(b.policy);
 }
 
+/* A prefix behind an instance of this host: it receives for it, and sends in its name. */
+static void test_route_by_instance(void **state)
+{
+	struct boards_world b;
+	struct decision d;
+
+	(void)state;
+	prepare(&b, ROLE_HOST);
+	b.routes[1] = route_of(RED, "10.66.0.0/16", NETWORK_NONE);
+	b.routes[1].blackhole = false;
+	b.routes[1].vport = WEB_2;
+	compile(&b);
+	d = decide(&b, FROM_WEB_1, NULL, "10.0.0.11", "10.66.0.1");
+	assert_int_equal(d.action.nexthop, WORLD_LOCAL_NEXTHOP(WEB_2));
+	assert_int_equal(d.action.stages, STAGE_TTL);
+	assert_memory_equal(d.action.dmac, b.world.vports[WEB_2].mac, ETH_ADDR_LEN);
+	d = decide(&b, ACROSS_RED, "192.0.2.8", "10.0.0.77", "10.66.0.1");
+	assert_int_equal(d.action.nexthop, WORLD_LOCAL_NEXTHOP(WEB_2));
+	d = decide(&b, SCOPE_VPORT | WORLD_SLOT(WEB_2), NULL, "10.66.0.1", "10.0.0.12");
+	assert_int_equal(d.action.nexthop, WORLD_REMOTE_NEXTHOP(RED_12));
+	/* Nobody else speaks for the prefix, and what it has no way for does not come back to it. */
+	expect_drop(decide(&b, FROM_WEB_1, NULL, "10.66.0.1", "10.0.0.12"), REASON_SPOOFED_SOURCE);
+	expect_drop(decide(&b, ACROSS_RED, "192.0.2.8", "10.66.0.1", "10.0.0.11"), REASON_SPOOFED_OUTER);
+	expect_drop(decide(&b, SCOPE_VPORT | WORLD_SLOT(WEB_2), NULL, "10.0.0.13", "10.66.0.1"),
+		    REASON_GOES_BACK);
+	policy_free(b.policy);
+}
+
 static void expect_endpoint(struct decision d, uint32_t vni)
 {
 	assert_int_equal(d.action.verdict, ACTION_ENDPOINT);
@@ -245,6 +274,8 @@ static void test_hoverboard(void **state)
 	expect_endpoint(decide(&b, ACROSS_RED, "192.0.2.2", "10.0.0.12", "10.0.0.77"), 100);
 	expect_endpoint(decide(&b, verified, "192.0.2.5", "10.0.0.77", "172.16.9.9"), 200);
 	expect_drop(decide(&b, verified, "192.0.2.5", "10.0.0.77", "10.66.0.1"), REASON_BLACKHOLE);
+	/* Two networks that lead to each other. */
+	expect_drop(decide(&b, verified, "192.0.2.5", "10.0.0.77", "172.17.0.1"), REASON_BLACKHOLE);
 	expect_drop(decide(&b, verified, "192.0.2.5", "10.0.0.77", "10.0.0.1"), REASON_NOT_LOCAL);
 	/* No hoverboard takes another one's word. */
 	expect_drop(decide(&b, ACROSS_RED, "192.0.2.8", "10.0.0.77", "10.0.0.12"),
@@ -260,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_host_receives),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_foreign_vni),
+		cmocka_unit_test(test_route_by_instance),
 		cmocka_unit_test(test_hoverboard),
 	};
 

@@ -135,6 +135,30 @@ static void test_routes(void **state)
 	done(&w);
 }
 
+/* A prefix behind an instance of this host is there as soon as the instance is. */
+static void test_route_by_instance(void **state)
+{
+	struct world w = {};
+
+	(void)state;
+	add(&w, SELF);
+	add(&w, NET);
+	add(&w, OBJECT("route/acme.web/172.16.0.0/12", "\"network\":\"acme.web\",\"prefix\":\"172.16.0.0/12\","
+		       "\"vport\":\"acme.web-2\""));
+	if (build(&w))
+		fail_msg("%s", w.e.text);
+	expect_int("without its instance", w.config->n_routes, 0);
+	add(&w, UNBOUND);
+	if (build(&w))
+		fail_msg("%s", w.e.text);
+	expect_int("without a device", w.config->n_routes, 0);
+	if (bindings_set(&w.bindings, "acme.web-2", "tap2", NULL, NULL, &w.e) || build(&w))
+		fail_msg("%s", w.e.text);
+	expect_int("routes", w.config->n_routes, 1);
+	expect_int("vport", w.config->routes[0].vport, 0);
+	done(&w);
+}
+
 static void test_nothing(void **state)
 {
 	struct world w = {};
@@ -322,6 +346,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_route_by_instance),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_binding),
 		cmocka_unit_test(test_binding_refusals),
