@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * admin_ops_board.c - hoverboard.list: a host's hoverboards, a hoverboard's table
+ * admin_ops_board.c - hoverboard.list: a host's hoverboards and gateways, a hoverboard's table
  */
 #include <agent/admin_json.h>
 #include <agent/admin_ops.h>
@@ -15,12 +15,14 @@ static const char *state(const struct hoverboard_view *v)
 {
 	if (!v->reachable)
 		return "unreachable";
+	if (v->silent)
+		return "silent";
 	return v->up ? "up" : "down";
 }
 
 static void add_row(const struct hoverboard_view *v, void *arg)
 {
-	cJSON *row = cJSON_CreateObject();
+	cJSON *row = cJSON_CreateObject(), *lists = arg;
 
 	json_addr(row, "address", &v->addr);
 	cJSON_AddStringToObject(row, "state", state(v));
@@ -30,7 +32,7 @@ static void add_row(const struct hoverboard_view *v, void *arg)
 	cJSON_AddNumberToObject(row, "answered", v->answered);
 	cJSON_AddNumberToObject(row, "slots", v->slots);
 	cJSON_AddNumberToObject(row, "of_slots", v->of_slots);
-	cJSON_AddItemToArray(arg, row);
+	cJSON_AddItemToArray(cJSON_GetObjectItem(lists, v->gateway ? "gateways" : "hoverboards"), row);
 }
 
 static int op_hoverboard_list(struct agent *a, const cJSON *args, cJSON *o,
@@ -41,7 +43,9 @@ static int op_hoverboard_list(struct agent *a, const cJSON *args, cJSON *o,
 	(void)args, (void)later, (void)e;
 	cJSON_AddStringToObject(o, "role",
 				a->config->role == ROLE_HOVERBOARD ? "hoverboard" : "host");
-	hoverboards_each(a->hoverboards, add_row, cJSON_AddArrayToObject(o, "hoverboards"));
+	cJSON_AddArrayToObject(o, "hoverboards");
+	cJSON_AddArrayToObject(o, "gateways");
+	hoverboards_each(a->hoverboards, add_row, o);
 	table = cJSON_AddObjectToObject(o, "endpoints");
 	cJSON_AddNumberToObject(table, "used", endpoints_count(a->endpoints));
 	cJSON_AddNumberToObject(table, "capacity", endpoints_capacity(a->endpoints));

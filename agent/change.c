@@ -17,9 +17,10 @@ static int make_room(struct change *c)
 	c->vport_slots = calloc(c->config->n_vports + 1, sizeof(uint32_t));
 	c->vport_nexthops = calloc(c->config->n_vports + 1, sizeof(uint32_t));
 	c->remote_nexthops = calloc(c->config->n_remotes + 1, sizeof(uint32_t));
+	c->remote_sets = calloc(c->config->n_remotes + 1, sizeof(uint32_t));
 	c->network_sets = calloc(c->config->n_networks + 1, sizeof(uint32_t));
-	return c->vport_slots && c->vport_nexthops && c->remote_nexthops && c->network_sets ?
-	       0 : -ENOMEM;
+	return c->vport_slots && c->vport_nexthops && c->remote_nexthops && c->remote_sets &&
+	       c->network_sets ? 0 : -ENOMEM;
 }
 
 /* Two policies from the same bindings: the flow thread owns one, the other explains. */
@@ -29,6 +30,7 @@ static int compile(struct change *c, struct agent *a, struct error *e)
 		.vport_slots = c->vport_slots,
 		.vport_nexthops = c->vport_nexthops,
 		.remote_nexthops = c->remote_nexthops,
+		.remote_sets = c->remote_sets,
 		.network_sets = c->network_sets,
 	};
 	int err;
@@ -54,7 +56,8 @@ int change_begin(struct change *c, struct agent *a, const struct config *config,
 		return err;
 	err = underlay_apply(a->underlay, config, c->uplink_slots, c->remote_nexthops, e);
 	if (!err)
-		err = hoverboards_apply(a->hoverboards, config, c->network_sets, e);
+		err = hoverboards_apply(a->hoverboards, config, c->network_sets,
+					c->remote_sets, e);
 	return err ? err : compile(c, a, e);
 }
 
@@ -87,6 +90,7 @@ void change_done(struct change *c)
 	free(c->vport_slots);
 	free(c->vport_nexthops);
 	free(c->remote_nexthops);
+	free(c->remote_sets);
 	free(c->network_sets);
 	*c = (struct change){};
 }

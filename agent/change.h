@@ -31,7 +31,8 @@ struct policy;
 struct change {
 	const struct config *config;	/* the caller's; must live until change_done() */
 	uint32_t uplink_slots[CONFIG_UPLINKS_MAX]; /* slots and ids in the order of config's arrays */
-	uint32_t *vport_slots, *vport_nexthops, *remote_nexthops, *network_sets;
+	uint32_t *vport_slots, *vport_nexthops, *remote_nexthops;
+	uint32_t *remote_sets, *network_sets;
 	struct policy *ours, *theirs;	/* two copies: ours explains, theirs is the flow thread's */
 };
 

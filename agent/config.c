@@ -66,6 +66,8 @@ void config_free(struct config *config)
 		vport_done(&config->vports[i]);
 	free(config->networks);
 	free(config->vports);
+	for (unsigned int i = 0; i < config->n_remotes; i++)
+		free(config->remotes[i].gateways);
 	free(config->remotes);
 	free(config->routes);
 	free(config->endpoints);

@@ -88,6 +88,8 @@ struct config_remote {
 	struct ip_prefix prefix;
 	uint8_t mac[ETH_ADDR_LEN];	/* all zero: the network's gateway MAC; an instance should name its own */
 	struct ip_addr host;		/* underlay address of the host */
+	struct ip_addr *gateways;	/* all that serve, if several do; `host` is one of them */
+	unsigned int n_gateways;
 	struct ip_addr from;		/* not zero: for packets of this source only, where nothing else covers them */
 	uint32_t vni;			/* on the wire towards that host; 0: the network's */
 	bool receive_only;		/* packets of the address may come from the host; nothing is sent there by it */

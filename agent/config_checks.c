@@ -153,12 +153,19 @@ static void need_uplink(const struct config *c, struct mistakes *m, const char *
 static void check_remotes(const struct config *c, struct mistakes *m)
 {
 	static const struct far_end host = {"remotes", "host", "what lives here is a vport"};
+	static const struct far_end gateway = {"remotes", "gateways", "leave it out"};
 
 	for (unsigned int i = 0; i < c->n_remotes; i++) {
 		const struct config_remote *r = &c->remotes[i];
 		bool pair = !ip_addr_is_zero(&r->from);
 
-		check_host(c, m, &host, i, &r->host, r->line);
+		if (!r->n_gateways)
+			check_host(c, m, &host, i, &r->host, r->line);
+		for (unsigned int k = 0; k < r->n_gateways; k++)
+			check_host(c, m, &gateway, i, &r->gateways[k], r->line);
+		if (r->n_gateways && (pair || r->receive_only))
+			mistakes_add(m, r->line, "remotes[%u].gateways: one host is wanted with %s",
+				     i, pair ? "from" : "receive_only");
 		if ((pair || r->receive_only) && r->prefix.len != PREFIX_UNREAD && r->prefix.len != 128)
 			mistakes_add(m, r->line, "remotes[%u].prefix: must be a single address with %s",
 				     i, pair ? "from" : "receive_only");

@@ -87,26 +87,50 @@ static void read_underlay(struct reader *r, const struct doc *d, const struct fi
 	}
 }
 
-/* networks[].hoverboards: of one family, so that senders are known by the same address everywhere. */
-static void read_hoverboards(struct reader *r, const struct doc *d, const struct field *f, void *out)
+/* A list of underlay addresses, @first in front of it if it is not zero. NULL: it is empty. */
+static struct ip_addr *read_endpoints(struct reader *r, const struct doc *d, const struct field *f,
+				      const struct ip_addr *first, unsigned int *ret_n)
 {
-	struct config_network *n = (void *)((char *)out - f->offset);
+	bool led = !ip_addr_is_zero(first);
+	struct ip_addr *list;
 
-	d = list_of(r, d, CONFIG_HOVERBOARDS_MAX, "a list such as [192.0.2.8, 192.0.2.9]");
+	d = list_of(r, d, CONFIG_HOVERBOARDS_MAX - led, "a list such as [192.0.2.8, 192.0.2.9]");
 	if (!d || !d->n)
-		return;
-	n->hoverboards = calloc(d->n, sizeof(*n->hoverboards));
-	if (!n->hoverboards) {
+		return NULL;
+	list = calloc(d->n + led, sizeof(*list));
+	if (!list) {
 		reader_no_memory(r);
-		return;
+		return NULL;
 	}
+	if (led)
+		list[(*ret_n)++] = *first;
 	for (const struct doc *one = d->first; one; one = one->next) {
 		struct ip_addr addr = {};
 
 		read_endpoint(r, one, f, &addr);
-		if (!ip_addr_is_zero(&addr))
-			n->hoverboards[n->n_hoverboards++] = addr;
+		if (!ip_addr_is_zero(&addr) && !ip_addr_equal(&addr, first))
+			list[(*ret_n)++] = addr;
 	}
+	return list;
+}
+
+/* networks[].hoverboards: of one family, so that senders are known by the same address everywhere. */
+static void read_hoverboards(struct reader *r, const struct doc *d, const struct field *f, void *out)
+{
+	static const struct ip_addr nobody;
+	struct config_network *n = (void *)((char *)out - f->offset);
+
+	n->hoverboards = read_endpoints(r, d, f, &nobody, &n->n_hoverboards);
+}
+
+/* remotes[].gateways: who serves as well as the host, which is put to them. */
+static void read_gateways(struct reader *r, const struct doc *d, const struct field *f, void *out)
+{
+	struct config_remote *remote = (void *)((char *)out - f->offset);
+
+	remote->gateways = read_endpoints(r, d, f, &remote->host, &remote->n_gateways);
+	if (remote->n_gateways == 1)
+		remote->n_gateways = 0;		/* the host is alone */
 }
 
 /* vports[].addresses */
@@ -347,6 +371,7 @@ static const struct field remote_fields[] = {
 	{"prefix", read_prefix, AT(struct config_remote, prefix), .required = true},
 	{"mac", read_mac, AT(struct config_remote, mac)},
 	{"host", read_endpoint, AT(struct config_remote, host), .required = true},
+	{"gateways", read_gateways, AT(struct config_remote, gateways)},
 	{"vni", read_uint, AT(struct config_remote, vni), .max = VNI_MAX},
 	{"from", read_addr, AT(struct config_remote, from)},
 	{"receive_only", read_bool, AT(struct config_remote, receive_only)},

@@ -21,6 +21,11 @@ void health_init(struct health *h, uint64_t now_ns)
 	*h = (struct health){ .up = true, .due_ns = now_ns, .since_ns = now_ns };
 }
 
+bool health_silent(const struct health *h)
+{
+	return h->up && h->may_be_silent && !h->heard;
+}
+
 bool health_tick(struct health *h, uint64_t now_ns, uint32_t random)
 {
 	uint64_t gap;
@@ -29,10 +34,10 @@ bool health_tick(struct health *h, uint64_t now_ns, uint32_t random)
 		return false;
 	if (h->unanswered >= HEALTH_MISSES) {
 		h->answers = 0;
-		if (h->up)
+		if (h->up && !health_silent(h))
 			transition(h, false, now_ns);
 	}
-	gap = (h->up ? HEALTH_ASK_MS : HEALTH_ASK_DOWN_MS) * NS_PER_MS;
+	gap = (h->up && !health_silent(h) ? HEALTH_ASK_MS : HEALTH_ASK_DOWN_MS) * NS_PER_MS;
 	h->due_ns = now_ns + gap - (gap / 4) * (random >> 16) / 65536;
 	h->unanswered++;
 	return true;
@@ -41,6 +46,7 @@ bool health_tick(struct health *h, uint64_t now_ns, uint32_t random)
 void health_answer(struct health *h, uint64_t now_ns)
 {
 	h->unanswered = 0;
+	h->heard = true;
 	if (h->up)
 		return;
 	h->answers++;

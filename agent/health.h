@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * health.h - is a hoverboard there? The initiator's half of Seamless BFD
+ * health.h - is a hoverboard, or a gateway, there? The initiator's half of Seamless BFD
  *
  *	           3 questions unanswered
  *	   UP ───────────────────────────► DOWN
@@ -12,7 +12,8 @@
  * time without answer: an agent that was busy for a second has asked nothing, and so
  * concludes nothing.
  *
- * A hoverboard is up until it is known to be down: a new one gets traffic at once.
+ * A hoverboard is up until it is known to be down: a new one gets traffic at once. A gateway may
+ * be no Mirach at all and never answer: only one that has answered can be missed.
  *
  * Pure: time is an argument, packets are bytes. See also: bpf/reflect.h, which answers.
  */
@@ -32,6 +33,8 @@
 
 struct health {
 	bool up;
+	bool may_be_silent;		/* a gateway; the owner's to say, at any time */
+	bool heard;			/* it has answered once */
 	uint32_t unanswered;		/* questions since the last answer */
 	uint32_t answers;		/* in a row, while it is down */
 	uint64_t due_ns;		/* next question */
@@ -40,6 +43,8 @@ struct health {
 };
 
 void health_init(struct health *h, uint64_t now_ns);
+/* It is up because nothing says otherwise: it never answers. */
+bool health_silent(const struct health *h);
 /* The time is due_ns. True: ask now. @random: any 32 bits. May change h->up. */
 bool health_tick(struct health *h, uint64_t now_ns, uint32_t random);
 /* An answer came. May change h->up. */

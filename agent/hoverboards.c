@@ -84,8 +84,8 @@ static void warn_if_none(const struct set *s)
 	for (uint32_t i = 0; i < s->boards.n; i++)
 		if (s->boards.healthy[i])
 			return;
-	log_error("no hoverboard answers; packets go on to those that answered last",
-		  "hoverboards", log_fmt("%u", s->boards.n));
+	log_error("none of a set of hoverboards or gateways answers; packets go on to those that answered "
+		  "last", "members", log_fmt("%u", s->boards.n));
 }
 
 /* Gives slots away and back as the hoverboards' health says. */
@@ -135,13 +135,14 @@ static void on_underlay(const struct ip_addr *addr, void *arg)
 
 static void log_health(const struct board *b)
 {
+	const char *what = b->health.may_be_silent ? "gateway" : "hoverboard";
 	char addr[IP_ADDR_STRLEN];
 
 	ip_addr_format(&b->addr, addr, sizeof(addr));
 	if (b->health.up)
-		log_info("hoverboard answers again", "hoverboard", addr);
+		log_info("it answers again", what, addr);
 	else
-		log_warn("hoverboard does not answer, its slots go to others", "hoverboard", addr);
+		log_warn("it does not answer, its slots go to others", what, addr);
 }
 
 static void after(struct hoverboards *h, const struct board *b, bool was_up)
@@ -223,15 +224,15 @@ static int by_addr(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct ip_addr));
 }
 
-static struct board_set set_of(const struct config_network *n)
+static struct board_set set_of(const struct ip_addr *list, uint32_t n)
 {
 	struct ip_addr addrs[BOARDS_MAX];
 	struct board_set s;
 	uint32_t k = 0;
 
-	memcpy(addrs, n->hoverboards, n->n_hoverboards * sizeof(*addrs));
-	qsort(addrs, n->n_hoverboards, sizeof(*addrs), by_addr);
-	for (uint32_t i = 0; i < n->n_hoverboards; i++)
+	memcpy(addrs, list, n * sizeof(*addrs));
+	qsort(addrs, n, sizeof(*addrs), by_addr);
+	for (uint32_t i = 0; i < n; i++)
 		if (!k || !ip_addr_equal(&addrs[k - 1], &addrs[i]))
 			addrs[k++] = addrs[i];
 	board_set_init(&s, addrs, k);
@@ -253,13 +254,14 @@ static int add_board(struct hoverboards *h, const struct ip_addr *addr)
 	b->mine = arc4random() | wire32(1);
 	probe_init(&b->probe, h->base, addr, on_answer, h);
 	health_init(&b->health, clock_now_ns());
+	b->health.may_be_silent = true;	/* until a network says that it is its hoverboard */
 	h->boards[h->n_boards++] = b;
 	return 0;
 }
 
 /*
- * Slots in force were written by an earlier agent: a hoverboard that has none of them was dead
- * then. It has to answer before it gets one.
+ * Slots in force were written by an earlier agent: a hoverboard that has none of them though its
+ * way is known did not answer then. It has to answer before it gets one.
  */
 static void inherit(struct hoverboards *h, const struct set *s)
 {
@@ -267,13 +269,15 @@ static void inherit(struct hoverboards *h, const struct set *s)
 
 	for (uint32_t i = 0; i < s->boards.n; i++) {
 		struct board *b = find_board(h, &s->boards.addr[i]);
+		uint32_t host = underlay_host_id(h->underlay, &b->addr);
 		unsigned int serves = 0, inherited = 0;
 
 		for (unsigned int slot = 0; slot < BOARD_SLOTS; slot++) {
 			inherited += !ip_addr_is_zero(&map[s->id[slot]].remote);
 			serves += ip_addr_equal(&map[s->id[slot]].remote, &b->addr);
 		}
-		if (inherited == BOARD_SLOTS && !serves && !b->asked)
+		if (inherited == BOARD_SLOTS && !serves && !b->asked && host &&
+		    nexthops_body(h->nexthops, host)->kind != NEXTHOP_DOWN)
 			b->health.up = false;
 	}
 }
@@ -295,10 +299,11 @@ static int enter_set(struct hoverboards *h, struct set *s, struct error *e)
 	return 0;
 }
 
-/* The row of network @n's set, entered if it is new; or -errno. */
-static int64_t row_of(struct hoverboards *h, const struct config_network *n, struct error *e)
+/* The row of the set of those addresses, entered if it is new; or -errno. */
+static int64_t row_of(struct hoverboards *h, const struct ip_addr *list, uint32_t n,
+		      struct error *e)
 {
-	struct set s = { .boards = set_of(n) }, *more;
+	struct set s = { .boards = set_of(list, n) }, *more;
 	int err;
 
 	s.digest = board_set_digest(&s.boards);
@@ -337,23 +342,58 @@ static void take_local(struct hoverboards *h, const struct config *config)
 		probe_close(&h->boards[i]->probe);
 }
 
-int hoverboards_apply(struct hoverboards *h, const struct config *config, uint32_t *ret_sets,
-		      struct error *e)
+static int apply_hoverboards(struct hoverboards *h, const struct config *config, uint32_t *ret_sets,
+			     struct error *e)
 {
-	int64_t row = 0;
-
-	take_local(h, config);
-	for (unsigned int i = 0; i < h->n_sets; i++)
-		h->sets[i].leaving = true;
 	for (unsigned int i = 0; i < config->n_networks; i++) {
+		const struct config_network *n = &config->networks[i];
+		int64_t row;
+
 		ret_sets[i] = SET_NONE;
-		if (config->role == ROLE_HOVERBOARD || !config->networks[i].n_hoverboards)
+		if (config->role == ROLE_HOVERBOARD || !n->n_hoverboards)
 			continue;
-		row = row_of(h, &config->networks[i], e);
+		row = row_of(h, n->hoverboards, n->n_hoverboards, e);
+		if (row < 0)
+			return row;
+		ret_sets[i] = row;
+		for (unsigned int k = 0; k < n->n_hoverboards; k++)
+			find_board(h, &n->hoverboards[k])->health.may_be_silent = false;
+	}
+	return 0;
+}
+
+static int apply_gateways(struct hoverboards *h, const struct config *config, uint32_t *ret_sets,
+			  struct error *e)
+{
+	for (unsigned int i = 0; i < config->n_remotes; i++) {
+		const struct config_remote *r = &config->remotes[i];
+		int64_t row;
+
+		ret_sets[i] = SET_NONE;
+		if (!r->n_gateways)
+			continue;
+		row = row_of(h, r->gateways, r->n_gateways, e);
 		if (row < 0)
 			return row;
 		ret_sets[i] = row;
 	}
+	return 0;
+}
+
+int hoverboards_apply(struct hoverboards *h, const struct config *config, uint32_t *ret_networks,
+		      uint32_t *ret_remotes, struct error *e)
+{
+	int err;
+
+	take_local(h, config);
+	for (unsigned int i = 0; i < h->n_sets; i++)
+		h->sets[i].leaving = true;
+	for (unsigned int i = 0; i < h->n_boards; i++)
+		h->boards[i]->health.may_be_silent = true;
+	err = apply_gateways(h, config, ret_remotes, e);
+	err = err ?: apply_hoverboards(h, config, ret_networks, e);
+	if (err)
+		return err;
 	for (unsigned int i = 0; i < h->n_boards; i++)
 		probe_from(&h->boards[i]->probe, h->local);
 	arm(h);
@@ -448,6 +488,8 @@ void hoverboards_free(struct hoverboards *h)
 static void show(const struct hoverboards *h, const struct board *b, struct hoverboard_view *v)
 {
 	*v = (struct hoverboard_view){ .addr = b->addr, .up = b->health.up,
+				       .gateway = b->health.may_be_silent,
+				       .silent = health_silent(&b->health),
 				       .reachable = underlay_reachable(h->underlay, &b->addr),
 				       .since_ns = b->health.since_ns, .changes = b->health.changes,
 				       .asked = b->asked, .answered = b->answered };

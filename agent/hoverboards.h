@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hoverboards.h - a host's hoverboards: asked whether they are there, and given slots
+ * hoverboards.h - a host's hoverboards and gateways: asked whether they are there, and given slots
  *
- *	configuration ─► sets of hoverboards ─► 64 next hops each, which flows are compiled to
+ *	configuration ─► sets of hoverboards ─┬► 64 next hops each, which flows are compiled to
+ *	                 sets of gateways ────┘
  *	S-BFD ─► health ─► board_set ─► next hops of the slots that moved
  *
- * Networks with the same hoverboards share a set. A death rewrites the dead one's slots; no
+ * Networks with the same hoverboards share a set, as do remotes with the same gateways. A death rewrites the dead one's slots; no
  * flow is looked at. Ids of slots are found again by a restarted agent, and with them who was
  * dead. Main thread only.
  *
@@ -29,18 +30,20 @@ int hoverboards_new(struct event_base *base, struct underlay *u, struct hoverboa
 void hoverboards_free(struct hoverboards *h);
 
 /*
- * After underlay_apply(). @ret_sets: for every network of @config the row of
- * hoverboards_slots(), or SET_NONE. Sets that are gone stay until hoverboards_forget(),
+ * After underlay_apply(). @ret_networks, @ret_remotes: for every network and every remote of @config
+ * the row of hoverboards_slots(), or SET_NONE. Sets that are gone stay until hoverboards_forget(),
  * which goes before underlay_forget(): flows go there still.
  */
-int hoverboards_apply(struct hoverboards *h, const struct config *config, uint32_t *ret_sets,
-		      struct error *e);
+int hoverboards_apply(struct hoverboards *h, const struct config *config, uint32_t *ret_networks,
+		      uint32_t *ret_remotes, struct error *e);
 void hoverboards_forget(struct hoverboards *h);
 const uint32_t (*hoverboards_slots(const struct hoverboards *h, uint32_t *ret_n))[BOARD_SLOTS];
 
 struct hoverboard_view {
 	struct ip_addr addr;
+	bool gateway;			/* and no network's hoverboard */
 	bool up;			/* answers */
+	bool silent;			/* a gateway that never answered, taken for up */
 	bool reachable;			/* the underlay knows the way */
 	uint64_t since_ns;		/* CLOCK_MONOTONIC; of `up` */
 	uint64_t changes;		/* of `up` */

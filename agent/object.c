@@ -93,15 +93,13 @@ static struct doc *take_child(struct doc *doc, const char *key)
 	return child;
 }
 
-/* Of several gateways the first is taken; it is a remote host like any other. */
+/* The first of its gateways is the remote's host; the others serve as well. */
 static int shape_route(struct object *o)
 {
-	struct doc *gateways = take_child(o->doc, "gateways");
+	const struct doc *gateways = doc_find(o->doc, "gateways");
 	const struct doc *first = gateways ? gateways->first : NULL;
-	int err = first && first->text ? add_text(o->doc, "host", first->text) : 0;
 
-	doc_free(gateways);
-	return err;
+	return first && first->text ? add_text(o->doc, "host", first->text) : 0;
 }
 
 static int shape(struct object *o)

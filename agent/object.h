@@ -13,7 +13,7 @@
  *	vport/<name>                  vports[], with its name
  *	permit/<network>/<source>     remotes[], the address as prefix, receive_only
  *	direct/<network>/<src>/<dst>  remotes[], the destination as prefix, from the source
- *	route/<network>/<prefix>      remotes[] if it names a host, else routes[]
+ *	route/<network>/<prefix>      remotes[] if it names a host or gateways, else routes[]
  *	endpoint/<network>/<address>  a row of the endpoint table, no part of the configuration
  *
  * Objects of kinds from the future are kept, counted and otherwise left alone.

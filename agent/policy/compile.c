@@ -193,6 +193,14 @@ static uint32_t find_permit(const struct compilation *c, uint32_t source_ref)
 	return ref;
 }
 
+static bool is_at(const struct remote *r, const struct ip_addr *outer)
+{
+	for (uint32_t i = 0; i < r->n_gateways; i++)
+		if (ip_addr_equal(&r->gateways[i], outer))
+			return true;
+	return ip_addr_equal(&r->host, outer);
+}
+
 static enum drop_reason check_source_fabric(struct compilation *c)
 {
 	const struct ip_addr *src = &c->key->src;
@@ -215,7 +223,7 @@ static enum drop_reason check_source_fabric(struct compilation *c)
 	}
 	c->from_remote = &c->p->remotes[REF_INDEX(ref)];
 	c->d->action.rule = ref;
-	if (!ip_addr_equal(&c->from_remote->host, &c->key->outer)) {
+	if (!is_at(c->from_remote, &c->key->outer)) {
 		SAY(c, "source owner", "%s is behind %s, not %s", ip_text(src).s,
 		    ip_text(&c->from_remote->host).s, ip_text(&c->key->outer).s);
 		return REASON_SPOOFED_OUTER;
@@ -287,7 +295,7 @@ static bool goes_back(const struct compilation *c)
 	if (c->to)
 		return c->to == c->from &&
 		       !prefix_table_find_host(c->p->routes, network_id(c), &c->key->dst);
-	return c->to_remote && !c->from && ip_addr_equal(&c->to_remote->host, &c->key->outer);
+	return c->to_remote && !c->from && is_at(c->to_remote, &c->key->outer);
 }
 
 /*
@@ -416,7 +424,11 @@ static enum drop_reason choose_nexthop(struct compilation *c)
 	}
 	a->vni = wire_vni(c);
 	c->d->way = way_of(c);
-	if (c->to_remote) {
+	if (c->to_remote && c->to_remote->slots) {
+		a->nexthop = c->to_remote->slots[pair_slot(c->key)];
+		SAY(c, "next hop", "%u, slot %u of %u gateways", a->nexthop, pair_slot(c->key),
+		    c->to_remote->n_gateways);
+	} else if (c->to_remote) {
 		a->nexthop = c->to_remote->nexthop;
 		SAY(c, "next hop", "%u, tunnel to host %s", a->nexthop,
 		    ip_text(&c->to_remote->host).s);

@@ -71,6 +71,9 @@ struct vport {
 struct remote {
 	struct ip_prefix prefix;
 	struct ip_addr host;
+	const struct ip_addr *gateways;	/* all that serve, if several do; `host` is one of them */
+	uint32_t n_gateways;		/* 0: the host alone */
+	const uint32_t *slots;		/* BOARD_SLOTS next hop ids; NULL: one host, and `nexthop` */
 	struct ip_addr from;		/* all zero: for every source */
 	uint32_t vni;			/* 0: the network's */
 	uint32_t network;
@@ -106,6 +109,7 @@ struct policy {
 	struct remote *remotes;
 	struct route_to *routes_to;
 	struct ip_addr *boards;		/* grouped by network */
+	struct ip_addr *gateways;	/* grouped by remote */
 	uint32_t (*set_slots)[BOARD_SLOTS];
 	struct sample_rule *samples;	/* grouped by network */
 	struct vni_index *by_vni;	/* sorted by VNI */

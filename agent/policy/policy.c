@@ -56,6 +56,15 @@ static uint32_t count_boards(const struct config *config)
 	return n;
 }
 
+static uint32_t count_gateways(const struct config *config)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < config->n_remotes; i++)
+		n += config->remotes[i].n_gateways;
+	return n;
+}
+
 static uint32_t count_permits(const struct config *config)
 {
 	uint32_t n = 0;
@@ -85,11 +94,12 @@ static int allocate(struct policy *p, const struct config *config,
 	p->samples = calloc(p->n_samples + 1, sizeof(p->samples[0]));
 	p->routes_to = calloc(p->n_routes + 1, sizeof(p->routes_to[0]));
 	p->boards = calloc(count_boards(config) + 1, sizeof(p->boards[0]));
+	p->gateways = calloc(count_gateways(config) + 1, sizeof(p->gateways[0]));
 	p->directs = calloc(p->n_remotes + 1, sizeof(p->directs[0]));
 	p->set_slots = calloc(b->n_sets + 1, sizeof(p->set_slots[0]));
 	if (!p->networks || !p->by_vni || !p->subnets || !p->vports || !p->remotes ||
 	    !p->samples || !p->routes_to || !p->boards || !p->set_slots ||
-	    !p->directs)
+	    !p->gateways || !p->directs)
 		return -ENOMEM;
 	if (prefix_table_new(p->n_networks, p->n_subnets + n_routes, &p->routes) ||
 	    prefix_table_new(p->n_networks, count_permits(config), &p->permits) ||
@@ -187,9 +197,33 @@ static void add_remote(struct policy *p, uint32_t i)
 			.network = r->network, .from = r->from, .to = r->prefix.addr, .remote = i };
 }
 
+static const uint32_t *slots_of(const struct policy *p, const uint32_t *sets, uint32_t i)
+{
+	return sets && sets[i] != SET_NONE ? p->set_slots[sets[i]] : NULL;
+}
+
+static void build_sets(struct policy *p, const struct policy_bindings *b)
+{
+	if (b->n_sets)
+		memcpy(p->set_slots, b->set_slots, b->n_sets * sizeof(p->set_slots[0]));
+}
+
+static struct ip_addr *build_gateways(struct remote *r, const struct config_remote *from,
+				      struct ip_addr *next)
+{
+	if (!from->n_gateways)
+		return next;
+	r->gateways = next;
+	r->n_gateways = from->n_gateways;
+	memcpy(next, from->gateways, r->n_gateways * sizeof(*next));
+	return next + r->n_gateways;
+}
+
 static void build_remotes(struct policy *p, const struct config *config,
 			  const struct policy_bindings *b)
 {
+	struct ip_addr *next = p->gateways;
+
 	for (uint32_t i = 0; i < p->n_remotes; i++) {
 		const struct config_remote *from = &config->remotes[i];
 		struct remote *r = &p->remotes[i];
@@ -202,6 +236,8 @@ static void build_remotes(struct policy *p, const struct config *config,
 		r->from = from->from;
 		r->vni = from->vni;
 		r->receive_only = from->receive_only;
+		r->slots = slots_of(p, b->remote_sets, i);
+		next = build_gateways(r, from, next);
 		add_remote(p, i);
 	}
 	qsort(p->directs, p->n_directs, sizeof(p->directs[0]), compare_direct);
@@ -216,8 +252,6 @@ static void build_boards(struct policy *p, const struct config *config,
 	p->hoverboard = config->role == ROLE_HOVERBOARD;
 	if (p->hoverboard)
 		return;
-	if (b->n_sets)
-		memcpy(p->set_slots, b->set_slots, b->n_sets * sizeof(p->set_slots[0]));
 	for (uint32_t i = 0; i < p->n_networks; i++) {
 		const struct config_network *from = &config->networks[i];
 		struct network *n = &p->networks[i];
@@ -228,8 +262,7 @@ static void build_boards(struct policy *p, const struct config *config,
 		n->n_boards = from->n_hoverboards;
 		memcpy(next, from->hoverboards, n->n_boards * sizeof(*next));
 		next += n->n_boards;
-		if (b->network_sets && b->network_sets[i] != SET_NONE)
-			n->slots = p->set_slots[b->network_sets[i]];
+		n->slots = slots_of(p, b->network_sets, i);
 	}
 }
 
@@ -281,6 +314,7 @@ int policy_new(const struct config *config, const struct policy_bindings *b, str
 	build_networks(p, config);
 	build_subnets(p);
 	build_vports(p, config, b);
+	build_sets(p, b);
 	build_remotes(p, config, b);
 	build_boards(p, config, b);
 	build_routes(p, config);
@@ -300,6 +334,7 @@ void policy_free(struct policy *p)
 	free(p->samples);
 	free(p->set_slots);
 	free(p->boards);
+	free(p->gateways);
 	free(p->routes_to);
 	free(p->remotes);
 	free(p->vports);
@@ -373,6 +408,8 @@ static void remote_text(const struct remote *r, char *buf, size_t len)
 
 	if (!ip_addr_is_zero(&r->from))
 		snprintf(buf + n, len - n, " for %s", ip_text(&r->from).s);
+	else if (r->n_gateways)
+		snprintf(buf + n, len - n, " and %u more", r->n_gateways - 1);
 }
 
 static void route_text(const struct policy *p, const struct route_to *r, char *buf, size_t len)

@@ -28,6 +28,7 @@ struct policy_bindings {
 	const uint32_t *vport_slots;	/* port slot of config.vports[i] */
 	const uint32_t *vport_nexthops;	/* local next hop id of config.vports[i] */
 	const uint32_t *remote_nexthops;/* tunnel next hop id of config.remotes[i].host */
+	const uint32_t *remote_sets;	/* of config.remotes[i].gateways: as network_sets */
 	const uint32_t *network_sets;	/* of config.networks[i]: its row of set_slots, SET_NONE: no hoverboards; NULL: none has */
 	const uint32_t (*set_slots)[BOARD_SLOTS]; /* next hop ids */
 	uint32_t n_sets;

@@ -6,6 +6,14 @@
 
 #include <string.h>
 
+#define GATEWAYS_MAX 16			/* that one announcement may name */
+
+/*
+ * Whom frames to gateways are for. Not the network's own gateway, whose they are from: a Linux vxlan
+ * device takes nothing that seems to come from itself.
+ */
+#define GATEWAYS_MAC "02:00:5e:00:00:02"
+
 static bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
 {
 	return a->len == b->len && ip_addr_equal(&a->addr, &b->addr);
@@ -42,14 +50,33 @@ static const struct network *peer_of(const struct vmc_input *in, const struct ro
 	return model_set_find_network(in->set, p->spec.peer);
 }
 
+/*
+ * A gateway that @host itself has become, or whose family it does not speak, would be refused
+ * there with everything else that it is told.
+ */
+static bool can_reach(const struct host *host, const struct ip_addr *gateway)
+{
+	const struct addr_list *own = &host->spec.underlay;
+	bool family = false;
+
+	for (unsigned int i = 0; i < own->n; i++) {
+		if (ip_addr_equal(&own->v[i].ip, gateway))
+			return false;
+		family |= !ip_addr_is_v4(&own->v[i].ip) == !ip_addr_is_v4(gateway);
+	}
+	return family;
+}
+
 static bool leads_somewhere(const struct vmc_input *in, const struct host *host,
 			    const struct route *r)
 {
 	const struct next_hop *hop = &r->spec.next_hop;
 	const struct network *peer;
 
-	if (hop->blackhole || !ip_addr_is_zero(&hop->gateway))
+	if (hop->blackhole)
 		return true;
+	if (!ip_addr_is_zero(&hop->gateway))
+		return can_reach(host, &hop->gateway);
 	if (*hop->instance)
 		return instance_of(r);
 	peer = *hop->peering ? peer_of(in, r) : NULL;
@@ -82,7 +109,8 @@ static void add_hop(const struct vmc_input *in, const struct host *host, const s
 	else if (*hop->peering)
 		text_fmt(t, ",\"network_to\":\"%s\"", vmc_network_name(peer_of(in, r), name));
 	else
-		text_fmt(t, ",\"gateways\":[\"%s\"]", ip_addr_format(&hop->gateway, buf, sizeof(buf)));
+		text_fmt(t, ",\"mac\":\"" GATEWAYS_MAC "\",\"gateways\":[\"%s\"]",
+			 ip_addr_format(&hop->gateway, buf, sizeof(buf)));
 }
 
 static const struct route *best_route(const struct vmc_input *in, const struct host *host,
@@ -112,7 +140,27 @@ static bool is_ours(const struct network *net, const struct ip_prefix *p)
 	return false;
 }
 
+/* Those of @list that @host can reach, in @v with room for all. */
+static struct addr_list reachable(const struct host *host, const struct addr_list *list,
+				  struct addr_use *v)
+{
+	struct addr_list ret = { .v = v };
+
+	for (unsigned int i = 0; i < list->n && ret.n < GATEWAYS_MAX; i++)
+		if (can_reach(host, &list->v[i].ip))
+			v[ret.n++] = list->v[i];
+	return ret;
+}
+
+static bool is_reachable(const struct host *host, const struct remote_network *o)
+{
+	struct addr_use v[GATEWAYS_MAX];
+
+	return reachable(host, &o->spec.gateways, v).n;
+}
+
 static const struct remote_network *best_remote(const struct vmc_input *in,
+						const struct host *host,
 						const struct network *net,
 						const struct ip_prefix *p)
 {
@@ -126,7 +174,7 @@ static const struct remote_network *best_remote(const struct vmc_input *in,
 				   -1;
 
 		for (unsigned int k = 0; k < o->spec.prefixes.n && order < 0; k++)
-			if (prefix_equal(&o->spec.prefixes.v[k], p)) {
+			if (prefix_equal(&o->spec.prefixes.v[k], p) && is_reachable(host, o)) {
 				best = o;
 				break;
 			}
@@ -139,7 +187,7 @@ bool vmc_route(const struct vmc_input *in, const struct host *host, const struct
 {
 	bool carries = vmc_host_carries(host, net);
 	const struct route *r = best_route(in, host, net, p);
-	const struct remote_network *remote = carries && !r ? best_remote(in, net, p) : NULL;
+	const struct remote_network *remote = carries && !r ? best_remote(in, host, net, p) : NULL;
 	char name[VMC_NAME_LEN], prefix[IP_ADDR_STRLEN + 4];
 	bool ends_here = r && *r->spec.next_hop.instance && host_of(instance_of(r)) == host;
 
@@ -150,8 +198,12 @@ bool vmc_route(const struct vmc_input *in, const struct host *host, const struct
 	if (r) {
 		add_hop(in, host, r, t);
 	} else {
-		text_fmt(t, ",\"vni\":%llu,", (unsigned long long)remote->spec.vni);
-		vmc_add_addr_list(t, "gateways", &remote->spec.gateways);
+		struct addr_use v[GATEWAYS_MAX];
+		const struct addr_list gateways = reachable(host, &remote->spec.gateways, v);
+
+		text_fmt(t, ",\"mac\":\"" GATEWAYS_MAC "\",\"vni\":%llu,",
+			 (unsigned long long)remote->spec.vni);
+		vmc_add_addr_list(t, "gateways", &gateways);
 	}
 	text_add(t, "}");
 	return true;

@@ -77,6 +77,31 @@ static void test_a_pause_is_no_death(void **state)
 	assert_true(h.up);
 }
 
+/* A gateway that is no Mirach never answers, and is asked seldom; one that did is missed. */
+static void test_a_gateway_may_be_silent(void **state)
+{
+	struct health h;
+	uint32_t asked = 0;
+	uint64_t down;
+
+	(void)state;
+	health_init(&h, START);
+	h.may_be_silent = true;
+	assert_int_equal(run(&h, START, START + 100 * NS_PER_S, START, &asked), 0);
+	assert_true(health_silent(&h));
+	assert_in_range(asked, 100, 135);
+	health_answer(&h, START + 100 * NS_PER_S);
+	assert_false(health_silent(&h));
+	down = run(&h, START + 100 * NS_PER_S, START + 110 * NS_PER_S, START, &asked);
+	assert_in_range(down, START + 100 * NS_PER_S + 1, START + 103 * NS_PER_S);
+	/* One that turns out to be a hoverboard is expected to answer. */
+	health_init(&h, START);
+	h.may_be_silent = true;
+	assert_int_equal(run(&h, START, START + 10 * NS_PER_S, START, &asked), 0);
+	h.may_be_silent = false;
+	assert_int_not_equal(run(&h, START + 10 * NS_PER_S, START + 20 * NS_PER_S, START, &asked), 0);
+}
+
 static void test_comes_back(void **state)
 {
 	uint32_t asked = 0;
@@ -136,6 +161,7 @@ int main(void)
 		cmocka_unit_test(test_stays_up),
 		cmocka_unit_test(test_death_is_noticed_in_time),
 		cmocka_unit_test(test_a_pause_is_no_death),
+		cmocka_unit_test(test_a_gateway_may_be_silent),
 		cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_answers),
 	};

@@ -24,6 +24,7 @@ struct boards_world {
 	struct ip_addr boards[2];
 	struct config_route routes[3];
 	uint32_t sets[WORLD_NETWORKS];
+	const uint32_t *remote_sets;	/* NULL: no remote has several gateways */
 	uint32_t slots[1][BOARD_SLOTS];
 	struct policy *policy;
 };
@@ -63,6 +64,7 @@ static void compile(struct boards_world *b)
 	bindings.vport_slots = w->slots;
 	bindings.vport_nexthops = w->nexthops;
 	bindings.remote_nexthops = w->remote_nexthops;
+	bindings.remote_sets = b->remote_sets;
 	assert_int_equal(policy_new(&w->config, &bindings, &b->policy), 0);
 }
 
@@ -223,6 +225,49 @@ static void test_foreign_vni(void **state)
 	policy_free(b.policy);
 }
 
+/* Several gateways: pairs are spread over all, and all may send; nothing goes from one to another. */
+static void test_gateways(void **state)
+{
+	struct ip_addr gateways[] = { packet_addr("192.0.2.4"), packet_addr("192.0.2.44") };
+	uint32_t sets[WORLD_REMOTES];
+	unsigned int other = 0;
+	struct boards_world b;
+	uint32_t first = 0;
+	struct decision d;
+
+	(void)state;
+	for (unsigned int i = 0; i < WORLD_REMOTES; i++)
+		sets[i] = i == RED_NARROW ? 0 : SET_NONE;
+	for (int role = ROLE_HOST; role <= ROLE_HOVERBOARD; role++) {
+		prepare(&b, role);
+		b.world.remotes[RED_NARROW].gateways = gateways;
+		b.world.remotes[RED_NARROW].n_gateways = COUNT(gateways);
+		b.remote_sets = sets;
+		compile(&b);
+		for (unsigned int i = 1; i < 100; i++) {
+			char dst[16];
+
+			snprintf(dst, sizeof(dst), "10.9.5.%u", i);
+			d = role == ROLE_HOST ? decide(&b, FROM_WEB_1, NULL, "10.0.0.11", dst) :
+				decide(&b, ACROSS_RED | SCOPE_VERIFIED, "192.0.2.5", "10.0.0.77", dst);
+			assert_int_equal(d.action.verdict, ACTION_FORWARD);
+			assert_in_range(d.action.nexthop, FIRST_SLOT_ID, FIRST_SLOT_ID + BOARD_SLOTS - 1);
+			other += d.action.nexthop != first;
+			first = d.action.nexthop;
+		}
+		d = decide(&b, ACROSS_RED, "192.0.2.44", "10.9.5.1", "10.0.0.11");
+		assert_int_equal(d.action.verdict, ACTION_FORWARD);
+		d = decide(&b, ACROSS_RED, "192.0.2.4", "10.9.5.1", "10.0.0.11");
+		assert_int_equal(d.action.verdict, ACTION_FORWARD);
+		expect_drop(decide(&b, ACROSS_RED, "192.0.2.45", "10.9.5.1", "10.0.0.11"),
+			    REASON_SPOOFED_OUTER);
+		expect_drop(decide(&b, ACROSS_RED, "192.0.2.44", "10.9.5.1", "10.9.5.2"),
+			    role == ROLE_HOST ? REASON_NOT_LOCAL : REASON_GOES_BACK);
+		policy_free(b.policy);
+	}
+	assert_true(other > 100);
+}
+
 /* A prefix behind an instance of this host: it receives for it, and sends in its name. */
 static void test_route_by_instance(void **state)
 {
@@ -292,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_foreign_vni),
 		cmocka_unit_test(test_route_by_instance),
+		cmocka_unit_test(test_gateways),
 		cmocka_unit_test(test_hoverboard),
 	};
 

@@ -129,6 +129,9 @@ static void test_routes(void **state)
 		expect_int("remotes", w.config->n_remotes, 2);
 		expect_int("VNI of the first", w.config->remotes[0].vni, 0);
 		expect_int("VNI of the second", w.config->remotes[1].vni, 7777);
+		expect_int("one gateway is a host", w.config->remotes[0].n_gateways, 0);
+		expect_int("gateways", w.config->remotes[1].n_gateways, 2);
+		assert_true(ip_addr_equal(&w.config->remotes[1].gateways[0], &w.config->remotes[1].host));
 		expect_int("routes", w.config->n_routes, 1);
 		expect_int("black hole", w.config->routes[0].blackhole, 1);
 	}
