@@ -34,6 +34,8 @@ vm_init() {
 	mount -t tmpfs none /tmp
 	for module in virtio_pci virtio_net $modules; do modprobe $module; done
 	sysctl -qw net.ipv6.conf.eth0.accept_dad=0
+	# TCP sends bursts of a millisecond's bytes; by an emulated CPU's rate that can be two segments.
+	sysctl -qw net.ipv4.tcp_min_tso_segs=16
 	ip link set lo up
 	ip addr add $ip4 dev eth0
 	ip -6 addr add $ip6 dev eth0
@@ -42,10 +44,12 @@ vm_init() {
 	ip -6 route add default via $gw6
 	stty -F /dev/ttyS1 raw -echo
 	echo vm-ready >/dev/console
-	while read -r line; do
+	# In a shell of its own: the first process is told of every orphan that
+	# ends, and busybox's read then begins anew, without what it had of the line.
+	(while read -r line; do
 		(eval "$line") 2>&1 </dev/null
 		printf '\nvm-exit %s\n' $?
-	done </dev/ttyS1 >/dev/ttyS1
+	done) </dev/ttyS1 >/dev/ttyS1
 	poweroff -f
 	EOF
 }
@@ -127,6 +131,7 @@ instance_file() {
 }
 
 # carry FROM TO ADDRESS: FROM's payload over TCP; prints the digest of what arrived, or what went wrong.
+# It is written in large pieces, so that TCP has something to make super-packets of however fast the answers come.
 carry() {
 	local family=4 address=$3
 	[[ $3 != *:* ]] || family=6 address="[$3]"
@@ -134,7 +139,7 @@ carry() {
 	instance_sh "$2" "rm -f \$D/arrived \$D/done; (timeout 30 socat -u \
 		TCP$family-LISTEN:5000,reuseaddr OPEN:\$D/arrived,creat,trunc \
 		>\$D/socat 2>&1; touch \$D/done) >/dev/null 2>&1 &"
-	instance_sh "$1" "timeout 30 socat -u OPEN:\$D/payload \
+	instance_sh "$1" "timeout 30 socat -u -b 131072 OPEN:\$D/payload \
 		TCP$family:$address:5000,retry=100,interval=0.1" || echo "cannot send"
 	instance_sh "$2" "n=0; until [ -e \$D/done ] || [ \$n -gt 200 ]; do sleep 0.1; n=\$((n + 1)); done; \
 		sha256sum <\$D/arrived" 2>&1 | tr -d ' \n-' || echo "nothing received"
