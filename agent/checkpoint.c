@@ -17,10 +17,8 @@
 
 #define DIGEST_LEN 32
 
-static void digest(const char *text, size_t len, char ret[DIGEST_LEN + 1])
+static void format_digest(XXH128_hash_t h, char ret[DIGEST_LEN + 1])
 {
-	XXH128_hash_t h = XXH3_128bits(text, len);
-
 	snprintf(ret, DIGEST_LEN + 1, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64,
 		 (uint64_t)h.low64);
 }
@@ -70,7 +68,8 @@ line(struct checkpoint_text *t, const char *fmt, ...)
 
 void checkpoint_begin(struct checkpoint_text *t, const char *host, uint64_t revision)
 {
-	*t = (struct checkpoint_text){};
+	*t = (struct checkpoint_text){ .hash = XXH3_createState() };
+	t->failed = !t->hash || XXH3_128bits_reset(t->hash) != XXH_OK;
 	line(t, "{\"mirach\":\"checkpoint\",\"version\":%d,\"host\":\"%s\",\"revision\":%" PRIu64 "}\n",
 	     CHECKPOINT_VERSION, host, revision);
 }
@@ -91,12 +90,20 @@ void checkpoint_binding(struct checkpoint_text *t, const cJSON *binding)
 	free(text);
 }
 
+void checkpoint_taken(struct checkpoint_text *t)
+{
+	if (!t->failed)
+		XXH3_128bits_update(t->hash, t->buf, t->len);
+	t->len = 0;
+}
+
 int checkpoint_end(struct checkpoint_text *t)
 {
 	char hex[DIGEST_LEN + 1];
 
 	if (!t->failed) {
-		digest(t->buf, t->len, hex);
+		XXH3_128bits_update(t->hash, t->buf, t->len);
+		format_digest(XXH3_128bits_digest(t->hash), hex);
 		line(t, "{\"lines\":%" PRIu64 ",\"xxh3\":\"%s\"}\n", t->lines, hex);
 	}
 	return t->failed ? -ENOMEM : 0;
@@ -105,6 +112,7 @@ int checkpoint_end(struct checkpoint_text *t)
 void checkpoint_text_done(struct checkpoint_text *t)
 {
 	free(t->buf);
+	XXH3_freeState(t->hash);
 	*t = (struct checkpoint_text){};
 }
 
@@ -189,7 +197,7 @@ static int check_digest(struct parse *p, const char *begin, struct error *e)
 	last = last ? last + 1 : begin;
 	tail = cJSON_ParseWithLength(last, all_end - last - 1);
 	p->end = last;
-	digest(begin, last - begin, hex);
+	format_digest(XXH3_128bits(begin, last - begin), hex);
 	if (!*text_of(tail, "xxh3"))
 		err = error_set(e, -EBADMSG, "%s: is cut short", p->name);
 	else if (strcmp(text_of(tail, "xxh3"), hex) ||

@@ -11,9 +11,10 @@
  * a file that is cut short, changed, of another host or of a later version is refused
  * with a reason and set aside, never half used.
  *
- * Writing is off the main loop: the text is made in memory, a thread writes it beside
- * the old file, syncs it, puts it in its place and syncs the directory. Whenever the
- * machine stops, one whole file is there. One is written at a time; what changes
+ * Writing is off the main loop: a thread makes the text piece by piece, so that a
+ * million objects need neither the loop's time nor memory of their size, writes it
+ * beside the old file, syncs it, puts it in its place and syncs the directory. Whenever
+ * the machine stops, one whole file is there. One is written at a time; what changes
  * meanwhile is in the next.
  *
  * Reading and making are pure. See also: state.h (what is in it, and when),
@@ -37,6 +38,7 @@ struct checkpoint_text {
 	char *buf;
 	size_t len, cap;
 	uint64_t lines;
+	struct XXH3_state_s *hash;	/* of what has been taken out of the buffer */
 	bool failed;			/* no memory: the text is not whole */
 };
 
@@ -45,6 +47,8 @@ void checkpoint_begin(struct checkpoint_text *t, const char *host, uint64_t revi
 void checkpoint_object(struct checkpoint_text *t, const char *id, const char *v, const char *spec);
 void checkpoint_binding(struct checkpoint_text *t, const cJSON *binding);
 int checkpoint_end(struct checkpoint_text *t);	/* -ENOMEM: it is not whole */
+/* What is in the buffer has been read by somebody; the text goes on in an empty one. */
+void checkpoint_taken(struct checkpoint_text *t);
 void checkpoint_text_done(struct checkpoint_text *t);
 
 /* Reading: @fn gets every object and binding, only if the file as a whole is good. */
@@ -74,5 +78,10 @@ int checkpoint_writer_new(struct event_base *base, const char *path, checkpoint_
 			  void *arg, struct checkpoint_writer **ret, struct error *e);
 void checkpoint_writer_free(struct checkpoint_writer *w);	/* waits for a write under way */
 bool checkpoint_writer_busy(const struct checkpoint_writer *w);
-/* Takes the text over. Not while it is busy. */
-void checkpoint_write(struct checkpoint_writer *w, struct checkpoint_text *t);
+/*
+ * Takes over the text, which has been begun. @more is called on the thread, again and
+ * again, to add a piece of the rest; false: that was the last. NULL: there is no more.
+ * The end is added then. Not while the writer is busy.
+ */
+void checkpoint_write(struct checkpoint_writer *w, struct checkpoint_text *t,
+		      bool (*more)(struct checkpoint_text *t, void *arg), void *arg);

@@ -5,7 +5,7 @@
  *	PATH.new ─write, fsync─► rename ─► PATH ─► fsync of the directory
  *
  * Main loop and thread share one slot under a lock: a text to write, and then the
- * outcome. The thread touches nothing else.
+ * outcome. The thread touches nothing else but what it is given to make the text of.
  */
 #include <agent/checkpoint.h>
 
@@ -28,6 +28,8 @@
 #include <lib/clock.h>
 #include <lib/log.h>
 
+#define CHUNK (1u << 20)		/* text in memory until it is written */
+
 struct checkpoint_writer {
 	char path[PATH_MAX], path_new[PATH_MAX + 4], dir[PATH_MAX];
 	checkpoint_written_fn written;
@@ -41,6 +43,8 @@ struct checkpoint_writer {
 	pthread_cond_t wanted;
 	/* under the lock: */
 	struct checkpoint_text text;	/* buf NULL: nothing to do */
+	bool (*more)(struct checkpoint_text *t, void *arg);
+	void *more_arg;
 	bool stop;
 	struct error outcome;
 	uint64_t took_ns;
@@ -115,13 +119,35 @@ static int sync_dir(const char *dir)
 	return err;
 }
 
-static int write_file(const struct checkpoint_writer *w, const struct checkpoint_text *t)
+static int write_taken(int fd, struct checkpoint_text *t)
+{
+	int err = write_all(fd, t->buf, t->len);
+
+	checkpoint_taken(t);
+	return err;
+}
+
+/* Makes and writes in turn. */
+static int write_text(const struct checkpoint_writer *w, int fd, struct checkpoint_text *t)
+{
+	bool more = w->more;
+	int err = 0;
+
+	while (more && !err && !t->failed) {
+		more = w->more(t, w->more_arg);
+		if (t->len >= CHUNK)
+			err = write_taken(fd, t);
+	}
+	return err ?: checkpoint_end(t) ?: write_all(fd, t->buf, t->len);
+}
+
+static int write_file(const struct checkpoint_writer *w, struct checkpoint_text *t)
 {
 	int fd = open(w->path_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), err;
 
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, t->buf, t->len);
+	err = write_text(w, fd, t);
 	if (!err && fsync(fd))
 		err = -errno;
 	if (close(fd) && !err)
@@ -192,11 +218,14 @@ bool checkpoint_writer_busy(const struct checkpoint_writer *w)
 	return w->busy;
 }
 
-void checkpoint_write(struct checkpoint_writer *w, struct checkpoint_text *t)
+void checkpoint_write(struct checkpoint_writer *w, struct checkpoint_text *t,
+		      bool (*more)(struct checkpoint_text *t, void *arg), void *arg)
 {
 	w->busy = true;
 	pthread_mutex_lock(&w->lock);
 	w->text = *t;
+	w->more = more;
+	w->more_arg = arg;
 	pthread_cond_signal(&w->wanted);
 	pthread_mutex_unlock(&w->lock);
 	*t = (struct checkpoint_text){};

@@ -213,6 +213,18 @@ void object_set_each(const struct object_set *s, void (*fn)(const struct object 
 			fn(s->table[i], arg);
 }
 
+struct object **object_set_hold(const struct object_set *s, uint64_t *ret_n)
+{
+	struct object **held = calloc(s->digest.count + 1, sizeof(*held));
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; held && i <= s->mask; i++)
+		if (s->table[i])
+			held[n++] = object_get(s->table[i]);
+	*ret_n = n;
+	return held;
+}
+
 /* Whatever belongs at @home lies between there and the next gap. */
 static void each_at_home(const struct object_set *s, uint64_t home,
 			 void (*fn)(const struct object *o, void *arg), void *arg)

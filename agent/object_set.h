@@ -33,6 +33,8 @@ struct object **object_set_config(const struct object_set *s, unsigned int *ret_
 void object_set_each(const struct object_set *s, void (*fn)(const struct object *o, void *arg),
 		     void *arg);
 
+/* References of all objects as they are now, to put and to free; NULL without memory. */
+struct object **object_set_hold(const struct object_set *s, uint64_t *ret_n);
 /* The objects of bucket @b, 0 to 255: those whose hash ends in it. */
 void object_set_bucket(const struct object_set *s, unsigned int b,
 		       void (*fn)(const struct object *o, void *arg), void *arg);

@@ -22,38 +22,55 @@
 #define RETRY_S 3u
 #define SHARE 20u
 
-static void add_object(const struct object *o, void *arg)
+/* On the writer's thread: the next object. They are immutable, and held. */
+static bool add_object(struct checkpoint_text *t, void *arg)
 {
-	char v[DIGEST_STRLEN], *spec = object_spec(o);
+	struct state *s = arg;
+	const struct object *o = s->n_made < s->n_held ? s->held[s->n_made++] : NULL;
+	char v[DIGEST_STRLEN], *spec;
 
+	if (!o)
+		return false;
+	spec = object_spec(o);
 	if (spec)
-		checkpoint_object(arg, o->id, digest_format(&o->v, v), spec);
+		checkpoint_object(t, o->id, digest_format(&o->v, v), spec);
 	else
-		((struct checkpoint_text *)arg)->failed = true;
+		t->failed = true;
 	free(spec);
+	return true;
 }
 
+static void let_go(struct state *s)
+{
+	for (uint64_t i = 0; i < s->n_held; i++)
+		object_put(s->held[i]);
+	free(s->held);
+	s->held = NULL;
+	s->n_held = 0;
+}
+
+/* The loop's part is a reference of every object; the text is made by the writer. */
 static void write_now(struct state *s)
 {
 	struct checkpoint_text t;
-	uint64_t began = clock_now_ns();
 
 	s->dirty = false;
+	s->n_made = 0;
+	s->held = object_set_hold(s->objects, &s->n_held);
 	checkpoint_begin(&t, s->host, s->revision);
-	object_set_each(s->objects, add_object, &t);
 	for (unsigned int i = 0; i < s->bindings.n; i++) {
 		cJSON *json = binding_to_json(s->bindings.all[i]);
 
 		checkpoint_binding(&t, json);
 		cJSON_Delete(json);
 	}
-	if (checkpoint_end(&t)) {
+	if (t.failed || !s->held) {
 		log_error("no memory for a checkpoint");
 		checkpoint_text_done(&t);
+		let_go(s);
 		return;
 	}
-	s->made_ns = clock_now_ns() - began;
-	checkpoint_write(s->writer, &t);
+	checkpoint_write(s->writer, &t, add_object, s);
 }
 
 static void arm(struct state *s, uint64_t delay_ns)
@@ -86,7 +103,8 @@ static void on_written(const struct error *e, uint64_t took_ns, void *arg)
 	struct state *s = arg;
 	uint64_t now = clock_now_ns();
 
-	s->not_before_ns = now + (took_ns + s->made_ns) * SHARE;
+	let_go(s);
+	s->not_before_ns = now + took_ns * SHARE;
 	if (e->err) {
 		if (strcmp(s->disk_problem.text, e->text))
 			log_warn("checkpoint not written, the one before it stays", "error", e->text);
@@ -124,6 +142,7 @@ void state_disk_close(struct state *s)
 	if (s->dirty && s->writer && !s->changing && !checkpoint_writer_busy(s->writer))
 		write_now(s);
 	checkpoint_writer_free(s->writer);
+	let_go(s);
 	if (s->disk_timer)
 		event_free(s->disk_timer);
 }

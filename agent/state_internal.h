@@ -44,7 +44,8 @@ struct state {
 	struct event *disk_timer;
 	bool dirty;
 	uint64_t not_before_ns;		/* next write */
-	uint64_t made_ns;		/* how long the text of the last one took */
+	struct object **held;		/* what is being written */
+	uint64_t n_held, n_made;	/* n_made: the writer's, how many are in the text */
 	uint64_t written_ns;
 	struct error disk_problem;
 };

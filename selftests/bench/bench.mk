@@ -33,5 +33,10 @@ $(bench)/fleet: $(addprefix $(bench)/,fleet.o fleet_session.o fleet_traffic.o) $
 # Declared objects; selftests/bench/declare is its other half.
 benchtools: $(bench)/objects
 $(bench)/objects: $(bench)/objects.o $(patsubst %,$(BUILD)/ctl/controller/%.o,index problems model model_fields \
-	model_kinds model_read model_set validate validate_alloc validate_checks validate_cycles) $(LIB)
+	model_kinds model_read model_set presence validate validate_alloc validate_checks validate_cycles) $(LIB)
+	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Objects and checkpoint of a large hoverboard's agent.
+benchtools: $(bench)/checkpoint
+$(bench)/checkpoint: $(bench)/checkpoint.o $(AGENT) $(LIB)
 	$(call run,LINK)$(compile) $(LDFLAGS) -o $@ $^ $(LDLIBS)

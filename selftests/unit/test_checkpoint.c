@@ -43,7 +43,7 @@ static int see_binding(const cJSON *b, void *arg, struct error *e)
 	return 0;
 }
 
-static void make(struct checkpoint_text *t)
+static void begin(struct checkpoint_text *t)
 {
 	cJSON *binding = cJSON_Parse("{\"instance\":\"acme.web-1\",\"device\":\"tap3\"}");
 
@@ -51,8 +51,13 @@ static void make(struct checkpoint_text *t)
 	checkpoint_object(t, "network/acme.web", V1, "{\"vni\":100}");
 	checkpoint_object(t, "vport/acme.web-1", V2, "{}");
 	checkpoint_binding(t, binding);
-	assert_int_equal(checkpoint_end(t), 0);
 	cJSON_Delete(binding);
+}
+
+static void make(struct checkpoint_text *t)
+{
+	begin(t);
+	assert_int_equal(checkpoint_end(t), 0);
 }
 
 static int parse(const char *text, size_t len, const char *host, struct seen *s, struct error *e)
@@ -158,9 +163,9 @@ static void write_one(struct checkpoint_writer *w, struct outcome *o)
 {
 	struct checkpoint_text t;
 
-	make(&t);
+	begin(&t);
 	o->there = false;
-	checkpoint_write(w, &t);
+	checkpoint_write(w, &t, NULL, NULL);
 	assert_true(checkpoint_writer_busy(w));
 	while (!o->there)
 		event_base_dispatch(o->base);
@@ -220,6 +225,57 @@ static void test_writer(void **state)
 	assert_int_equal(rmdir(dir), 0);		/* nothing else was left */
 }
 
+#define MANY 20000u
+
+static bool one_of_many(struct checkpoint_text *t, void *arg)
+{
+	unsigned int *made = arg;
+	char id[64];
+
+	if (*made == MANY)
+		return false;
+	snprintf(id, sizeof(id), "endpoint/acme.web/2001:db8::%x", (*made)++);
+	checkpoint_object(t, id, V1, "{\"network\":\"acme.web\",\"address\":\"2001:db8::1\"}");
+	return true;
+}
+
+static int count_object(const cJSON *json, void *arg, struct error *e)
+{
+	(void)json, (void)e;
+	++*(unsigned int *)arg;
+	return 0;
+}
+
+/* More than is held in memory at once: the digest is over all of it. */
+static void test_made_in_pieces(void **state)
+{
+	char dir[] = "/tmp/mirach-test-XXXXXX", path[128];
+	struct outcome o = { .base = event_base_new() };
+	unsigned int made = 0, seen = 0;
+	const struct checkpoint_reader r = { count_object, see_binding, &seen };
+	struct checkpoint_writer *w;
+	struct checkpoint_text t;
+	struct error e = {};
+	uint64_t revision;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/checkpoint", dir);
+	assert_int_equal(checkpoint_writer_new(o.base, path, on_written, &o, &w, &e), 0);
+	checkpoint_begin(&t, "host-a", 7);
+	checkpoint_write(w, &t, one_of_many, &made);
+	while (!o.there)
+		event_base_dispatch(o.base);
+	expect_text("written", o.e.text, "");
+	assert_int_equal(checkpoint_load(path, "host-a", &r, &revision, &e), 0);
+	assert_int_equal(seen, MANY);
+	assert_int_equal(revision, 7);
+	checkpoint_writer_free(w);
+	event_base_free(o.base);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 /* A text handed over is on disk when the writer has gone. */
 static void test_last_words(void **state)
 {
@@ -234,8 +290,8 @@ static void test_last_words(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/checkpoint", dir);
 	assert_int_equal(checkpoint_writer_new(o.base, path, on_written, &o, &w, &e), 0);
-	make(&t);
-	checkpoint_write(w, &t);
+	begin(&t);
+	checkpoint_write(w, &t, NULL, NULL);
 	checkpoint_writer_free(w);
 	assert_int_equal(load(path, &s, &e), 0);
 	event_base_free(o.base);
@@ -248,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_broken_anywhere),
 		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_writer),
+		cmocka_unit_test(test_made_in_pieces),
 		cmocka_unit_test(test_last_words),
 	};
 

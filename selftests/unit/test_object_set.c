@@ -129,10 +129,40 @@ static void test_random_transactions(void **state)
 	object_set_free(s);
 }
 
+/* What is held stays as it was, whatever becomes of the set. */
+static void test_held(void **state)
+{
+	struct object_set *s = object_set_new();
+	struct object **held;
+	uint64_t n;
+
+	(void)state;
+	for (unsigned int i = 0; i < N_IDS; i++)
+		add(s, make(i, 1));
+	object_set_commit(s);
+	held = object_set_hold(s, &n);
+	assert_non_null(held);
+	assert_int_equal(n, N_IDS);
+	for (unsigned int i = 0; i < N_IDS; i++)
+		add(s, make(i, 2));
+	object_set_commit(s);
+	for (uint64_t i = 0; i < n; i++) {
+		const struct object *now = object_set_find(s, held[i]->id);
+
+		assert_non_null(now);
+		assert_false(digest_equal(&now->v, &held[i]->v));
+	}
+	object_set_free(s);
+	for (uint64_t i = 0; i < n; i++)
+		object_put(held[i]);
+	free(held);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_transactions),
+		cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests_name("object_set", tests, NULL, NULL);
