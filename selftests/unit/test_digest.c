@@ -4,13 +4,21 @@
  *
  * Properties, not values: the digest is a function of the whole key and the
  * secret, the two tuples of a packet share its costly part, and keys as real
- * networks have them (counting up in one field) spread like random ones. The
- * limits are chi-squared bounds a good digest passes with probability 1 - 10^-6.
+ * networks have them (counting up in one field) spread like random ones.
+ *
+ * What NH promises it promises over all secrets, not for each: keys that count up
+ * make sums c1 * i + c2 * j, and when the secret makes c1 / c2 nearly a ratio of
+ * small numbers, sums crowd together. That shows in statistics and harms nobody:
+ * of 65536 keys a few per cent more have neighbours. So the questions of spread are
+ * asked for many secrets, and answered by how many of them are bad. Over 5000
+ * secrets it was 1 in 550 for the buckets and 1 in 59 for the tags; the limits
+ * below are what these rates pass but once in a million.
  */
 #include <mirach/flow.h>		/* first: the header must stand alone */
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +37,12 @@ static uint32_t secret[FLOW_SECRET_WORDS];
 static uint32_t roll(void)
 {
 	return (uint32_t)random() << 16 ^ random();
+}
+
+static void new_secret(void)
+{
+	for (unsigned int i = 0; i < FLOW_SECRET_WORDS; i++)
+		secret[i] = roll();
 }
 
 static struct flow_key random_key(void)
@@ -215,19 +229,21 @@ static struct flow_key by_pair(uint32_t i)
 	return k;
 }
 
-/* Chi-squared of @counts around @expected, as distance from its mean in standard deviations. */
-static double deviation(const uint32_t *counts, uint32_t n, double expected)
+enum { SECRETS = 50, BAD_FOR_BUCKETS_MAX = 4, BAD_FOR_TAGS_MAX = 8 };
+enum { KEYS = 65536, BUCKETS = 4096, TAG_BYTES = 256 };
+
+/* Chi-squared of @counts of KEYS keys lies further above its mean than chance would have it, once in 10^6. */
+static bool uneven(const uint32_t *counts, uint32_t n)
 {
-	double chi = 0;
+	double chi = 0, expected = (double)KEYS / n;
 
 	for (uint32_t i = 0; i < n; i++)
 		chi += (counts[i] - expected) * (counts[i] - expected) / expected;
-	return (chi - (n - 1)) / __builtin_sqrt(2.0 * (n - 1));
+	return chi - (n - 1) >= 5.5 * __builtin_sqrt(2.0 * (n - 1));
 }
 
-static void spread(family_fn family, unsigned int choice)
+static bool uneven_buckets(family_fn family, unsigned int choice)
 {
-	enum { BUCKETS = 4096, KEYS = 65536 };
 	static uint32_t counts[BUCKETS];
 
 	memset(counts, 0, sizeof(counts));
@@ -236,38 +252,60 @@ static void spread(family_fn family, unsigned int choice)
 
 		counts[flow_bucket_of(flow_digest(&k, secret), choice, BUCKETS - 1)]++;
 	}
-	assert_true(deviation(counts, BUCKETS, (double)KEYS / BUCKETS) < 5.5);
+	return uneven(counts, BUCKETS);
 }
 
-static void test_spread(void **state)
+static bool bad_for_buckets(void)
 {
 	static const family_fn families[] = { by_source, by_destination_v6, by_source_port, by_slot,
 					      by_outer, by_pair };
 
-	(void)state;
-	for (unsigned int i = 0; i < COUNT(families); i++) {
-		spread(families[i], 0);
-		spread(families[i], 1);
+	for (unsigned int i = 0; i < COUNT(families); i++)
+		if (uneven_buckets(families[i], 0) || uneven_buckets(families[i], 1))
+			return true;
+	return false;
+}
+
+static bool uneven_tags(family_fn family)
+{
+	static uint32_t counts[TAG_BYTES];
+
+	memset(counts, 0, sizeof(counts));
+	for (uint32_t i = 0; i < KEYS; i++) {
+		struct flow_key k = family(i);
+
+		counts[flow_tag(flow_digest(&k, secret)) >> 24]++;
 	}
+	return uneven(counts, TAG_BYTES);
+}
+
+static bool bad_for_tags(void)
+{
+	return uneven_tags(by_source) || uneven_tags(by_source_port) || uneven_tags(by_pair);
+}
+
+static int n_bad(bool (*bad)(void))
+{
+	int n = 0;
+
+	for (int i = 0; i < SECRETS; i++) {
+		new_secret();
+		n += bad();
+	}
+	return n;
+}
+
+static void test_spread(void **state)
+{
+	(void)state;
+	assert_in_range(n_bad(bad_for_buckets), 0, BAD_FOR_BUCKETS_MAX);
 }
 
 /* Tags are compared before keys: equal ones within a bucket cost a second look, and must be rare. */
 static void test_tags(void **state)
 {
-	enum { KEYS = 65536 };
-	static const family_fn families[] = { by_source, by_source_port, by_pair };
-	static uint32_t counts[256];
-
 	(void)state;
-	for (unsigned int f = 0; f < COUNT(families); f++) {
-		memset(counts, 0, sizeof(counts));
-		for (uint32_t i = 0; i < KEYS; i++) {
-			struct flow_key k = families[f](i);
-
-			counts[flow_tag(flow_digest(&k, secret)) >> 24]++;
-		}
-		assert_true(deviation(counts, COUNT(counts), KEYS / 256.0) < 5.5);
-	}
+	assert_in_range(n_bad(bad_for_tags), 0, BAD_FOR_TAGS_MAX);
 }
 
 int main(void)
@@ -288,7 +326,6 @@ int main(void)
 
 	printf("# seed %u\n", rng);
 	srandom(rng);
-	for (unsigned int i = 0; i < FLOW_SECRET_WORDS; i++)
-		secret[i] = roll();
+	new_secret();
 	return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
 }
