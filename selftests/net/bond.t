@@ -82,7 +82,7 @@ has "in the members' drivers" "$(uplink why)" "members"
 is "nothing is wrong" "$(uplink problem)" ""
 has "the bond carries the program" "$(in_hv 'ip link show bond0')" 'prog/xdp'
 
-guest_pings() { in_hv "ip netns exec ${PREFIX}red-5 ping -c 3 -W 5 $1" | grep -q ' 3 packets received'; }
+guest_pings() { in_hv "ip netns exec ${PREFIX}red-5 ping -c 3 -i 0.2 -W 5 $1" | grep -q ' 3 packets received'; }
 ok "red-5 reaches red-1, IPv4" soon 20 guest_pings "$(ip4 red-1)"
 ok "red-5 reaches red-1, IPv6" soon 20 guest_pings "$(ip6 red-1)"
 ok "red-1 reaches red-5" reaches red-1 red-5

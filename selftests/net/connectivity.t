@@ -29,7 +29,7 @@ carried() { # KIND UNDERLAY: what the router sees is what was asked for
 	gre) [[ $2 == 4 ]] && filter='ip proto 47' || filter='ip6 proto 47' ;;
 	esac
 	[[ $2 == 4 ]] && filter="ip and $filter" || filter="ip6 and $filter"
-	background core "$TMP/tcpdump" timeout 5 tcpdump -n -i to-a -c 4 --immediate-mode "$filter"
+	background core "$TMP/tcpdump" timeout 60 tcpdump -n -i to-a -c 4 --immediate-mode "$filter"
 	local pid=$!
 	soon 5 grep -q 'listening on' "$TMP/tcpdump"
 	reaches red-1 red-3 2
@@ -76,7 +76,7 @@ ok "a stale IPv6 neighbour is confirmed" probe "$(ip6 red-2)"
 ok "a stale IPv6 gateway is confirmed" probe "$(gateway6 red-1)"
 
 # A TTL of one is enough inside a subnet, and not across the gateway.
-last_hop() { on "$1" ping -n -q -c 2 -i 0.05 -W 0.5 -t 1 "$2" | grep ' 2 received'; }
+last_hop() { answered "$1" "$2" 2 -t 1; }
 for family in 4 6; do
 	ok "IPv$family with a TTL of 1 arrives in the same subnet" last_hop red-1 "$("ip$family" red-3)"
 	before=$(used b red-4 replied)

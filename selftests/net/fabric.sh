@@ -244,7 +244,7 @@ configure() {
 ctl() { # ctl HOST ARGUMENT...
 	local h=$1
 	shift
-	timeout 10 "$BUILD/mirachctl" --socket "$TMP/$h.sock" "$@"
+	timeout 60 "$BUILD/mirachctl" --socket "$TMP/$h.sock" "$@"
 }
 
 # ask HOST JQ-FILTER COMMAND...: one fact out of an answer in JSON.

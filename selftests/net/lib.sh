@@ -25,6 +25,7 @@ PYTHON=/usr/bin/python3
 PATH=$PATH:/usr/sbin:/sbin
 PREFIX=${PREFIX:-mirach-$$-}
 TMP=${TMP:-/tmp/${PREFIX%-}}
+PATIENCE=${PATIENCE:-4}			# how much slower than a quiet machine this one may be
 KEEP=${KEEP:-}				# not empty: leave everything up (scripts/demo --keep)
 
 N_CHECKS=0
@@ -136,10 +137,12 @@ on() {
 	nsenter --net="/run/netns/$PREFIX$ns" -- "$@"
 }
 
-# background NAMESPACE FILE COMMAND...: starts it, output to FILE; its id is then $!.
+# background NAMESPACE FILE COMMAND...: starts it, output to FILE; its id is then $!. FILE is emptied
+# here and not by the process, or who waits for a word in it may read what an earlier one said.
 background() {
 	local ns=$1 file=$2
 	shift 2
+	: >"$file"
 	setsid nsenter --net="/run/netns/$PREFIX$ns" -- "$@" >"$file" 2>&1 </dev/null &
 	BACKGROUND+=($!)
 	echo $! >>"$TMP/pids"			# for who comes to clean up after a kill -9
@@ -147,9 +150,10 @@ background() {
 
 alive() { kill -0 "$1" 2>/dev/null; }
 
-# soon SECONDS COMMAND...: the command succeeds within so many seconds.
+# soon SECONDS COMMAND...: the command succeeds within so many seconds of a quiet machine; a busy
+# one is given PATIENCE times as many, which costs nothing where things are well.
 soon() {
-	local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * PATIENCE * 1000000))
 	shift
 	until "$@" >"$TMP/soon" 2>&1; do
 		if ((${EPOCHREALTIME/[.,]/} > deadline)); then
@@ -165,11 +169,11 @@ end() {
 	local pid=$1 i
 	disown "$pid" 2>/dev/null || true	# or the shell reports its end in the middle of the TAP
 	kill -"${2:-TERM}" "$pid" 2>/dev/null || return 0
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 100 * PATIENCE; i++)); do
 		alive "$pid" || return 0
 		sleep 0.05
 	done
-	diag "process $pid did not end on SIG${2:-TERM} within 5 s"
+	diag "process $pid did not end on SIG${2:-TERM} within $((5 * PATIENCE)) s"
 	kill -KILL "$pid" 2>/dev/null || true
 	return 1
 }

@@ -25,7 +25,7 @@ start
 whole() {
 	local headers=28
 	[[ $2 == *:* ]] && headers=48
-	on "$1" ping -n -q -c 2 -i 0.05 -W 0.5 -M "do" -s $(($3 - headers)) "$2" | grep ' 2 received'
+	answered "$1" "$2" 2 -M "do" -s $(($3 - headers))
 }
 # told FROM ADDRESS IP-LENGTH: the MTU that such a ping is told.
 told() {
@@ -33,7 +33,7 @@ told() {
 	on "$1" ip route get "$2" | sed -nE 's/.* mtu ([0-9]+).*/\1/p'
 }
 forget() { on "$1" ip route flush cache && on "$1" ip -6 route flush cache; }
-pieces() { on "$1" ping -n -q -c 3 -i 0.05 -W 2 -M dont -s "$3" "$2" | grep ' 3 received'; }
+pieces() { answered "$1" "$2" 3 -M dont -s "$3"; }
 
 is "the next hop knows its MTU" "$(ask a '.nexthops[] | select(.kind == "tunnel") | .mtu' nexthop list)" 1450
 for address in "$(ip4 red-3)" "$(ip6 red-3)"; do

@@ -29,12 +29,11 @@ is "the first agent made its own maps" "$(ask a .adopted status)" false
 programs() { on a ip -j link show | jq -c '[.[] | select(.xdp) | {ifname, mode: .xdp.mode}] | sort'; }
 before=$(programs)
 
-stream there red-1 red-3 "$(ip4 red-3)" 4500 500
-stream back red-3 red-1 "$(ip6 red-1)" 4500 500
-stream near red-1 red-2 "$(ip4 red-2)" 4500 500
-running() { (($(stream_seen "$1") > 100)); }
+stream there red-1 red-3 "$(ip4 red-3)" 500
+stream back red-3 red-1 "$(ip6 red-1)" 500
+stream near red-1 red-2 "$(ip4 red-2)" 500
 for s in there back near; do
-	ok "stream $s has begun" soon 5 running $s
+	ok "stream $s has begun" stream_moves $s
 done
 
 for signal in KILL TERM; do
@@ -55,7 +54,7 @@ number "packets without a flow and an agent are dropped as no_hub" "$(dropped a 
 is "the same programs are attached in the end" "$(programs)" "$before"
 
 for s in there back near; do
-	is "stream $s" "$(stream_result $s)" "received 4500 lost 0 twice 0 late 0"
+	is "stream $s" "$(stream_end $s)" "lost 0 twice 0 late 0"
 done
 
 # While the agent is away, red-3 leaves its configuration.
@@ -84,7 +83,7 @@ ok "red-3 reaches red-2" reaches red-3 red-2
 agent_stop a
 sed -i 's/^limits: .*/limits: {flows: 1024}/' "$TMP/a.yaml"
 fails "with another table size the agent does not start" \
-	on a timeout 20 "$BUILD/mirachd" --config "$TMP/a.yaml"
+	on a timeout 60 "$BUILD/mirachd" --config "$TMP/a.yaml"
 has "and says what to do" "$(<"$TMP/output")" '--teardown'
 ok "traffic goes on" reaches red-1 red-3
 cp "$TMP/a.good" "$TMP/a.yaml"

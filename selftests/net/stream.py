@@ -7,14 +7,20 @@
 
 The receiver prints "so far N" about five times a second and closes with
 "received N lost N twice N late N". A sender that comes late catches up, but never
-sends more than a handful at once.
+sends more than a handful at once. On SIGTERM it ends before COUNT, and tells the
+receiver how many there were.
 """
+import signal
 import socket
 import struct
 import sys
 import time
 
 NUMBER = struct.Struct("!I")
+THE_END = struct.Struct("!II")
+END = 0xffffffff                # in place of a number, behind it how many there were; lost, silence says it
+PATIENCE_S = 60                 # for the first packet
+SILENCE_S = 5
 
 
 def socket_for(address):
@@ -24,8 +30,13 @@ def socket_for(address):
 def send(address, port, count, rate):
     sock = socket_for(address)
     sock.connect((address, port))
+    ended = []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     begin = time.monotonic()
     for number in range(count):
+        if ended:
+            sock.send(THE_END.pack(END, number))
+            return
         delay = begin + number / rate - time.monotonic()
         if delay > 0:
             time.sleep(delay)
@@ -41,17 +52,21 @@ def receive(address, port, count):
     sock = socket_for(address)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     sock.bind((address, port))
-    sock.settimeout(10)
+    sock.settimeout(PATIENCE_S)
     print("listening", flush=True)
     seen = bytearray(count)
     received = twice = late = 0
     highest, said = -1, 0.0
     while received - twice < count:
         try:
-            number = NUMBER.unpack_from(sock.recv(2048))[0]
+            packet = sock.recv(2048)
         except socket.timeout:
             break
-        sock.settimeout(5)
+        sock.settimeout(SILENCE_S)
+        number = NUMBER.unpack_from(packet)[0]
+        if number == END:
+            count = min(count, THE_END.unpack_from(packet)[1])
+            continue
         received += 1
         twice += seen[number]
         late += number < highest

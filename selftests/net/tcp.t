@@ -24,9 +24,9 @@ start
 iperf() {
 	local from=$1 to=$2 address=$3
 	shift 3
-	background "$to" "$TMP/iperf3" timeout 20 iperf3 --server --one-off --port 5201
+	background "$to" "$TMP/iperf3" timeout 60 iperf3 --server --one-off --port 5201
 	soon 5 listening "$to" --tcp 5201
-	on "$from" timeout 20 iperf3 --client "$address" --port 5201 --time 2 --json "$@" |
+	on "$from" timeout 60 iperf3 --client "$address" --port 5201 --time 2 --json "$@" |
 		jq '.end.sum_received.bits_per_second / 1e6 | floor'
 }
 

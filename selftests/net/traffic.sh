@@ -6,21 +6,33 @@
 # Everything is bounded in count and time. A ping passes only when every single
 # request is answered: the first packet of a flow is never lost.
 
-declare -A STREAM				# name to id of the receiving process
+declare -A STREAM SENDER			# name to ids of the receiving and the sending process
+STREAM_MAX=1000000				# of a stream that goes on until it is ended
 
-answered() { # FROM ADDRESS COUNT WAIT ANSWERS: so many of the requests are answered
-	on "$1" ping -n -q -c "$3" -i 0.05 -W "$4" "$2" >"$TMP/ping" 2>&1 || true
-	grep -q " $5 received" "$TMP/ping" || {
+# No two are under way at once: one ping that sends them all gives up on the last answers 50 ms
+# after the last request, and a busy machine may keep a first packet for longer than that.
+answered() { # FROM ADDRESS COUNT [PING-OPTION...]: all requests are answered
+	local i
+	for ((i = 0; i < $3; i++)); do
+		on "$1" ping -n -q -c 1 -W 2 "${@:4}" "$2" >"$TMP/ping" 2>&1 || {
+			echo "request $((i + 1)) of $3:"
+			cat "$TMP/ping"
+			return 1
+		}
+	done
+}
+
+# pings FROM ADDRESS [COUNT]: all requests are answered.
+pings() { answered "$1" "$2" "${3:-3}"; }
+
+# no_ping FROM ADDRESS: two requests, and not a single answer.
+no_ping() {
+	on "$1" ping -n -q -c 2 -i 0.05 -W 0.5 "$2" >"$TMP/ping" 2>&1 || true
+	grep -q " 0 received" "$TMP/ping" || {
 		cat "$TMP/ping"
 		return 1
 	}
 }
-
-# pings FROM ADDRESS [COUNT]: all requests are answered.
-pings() { answered "$1" "$2" "${3:-3}" 2 "${3:-3}"; }
-
-# no_ping FROM ADDRESS: two requests, and not a single answer.
-no_ping() { answered "$1" "$2" 2 0.5 0; }
 
 # Both families, all requests.
 reaches() { pings "$1" "$(ip4 "$2")" "${3:-3}" && pings "$1" "$(ip6 "$2")" "${3:-3}"; }
@@ -37,10 +49,10 @@ transfer() {
 	[[ $3 == *:* ]] && family=6 address="[$3]"
 	payload
 	rm -f "$TMP/arrived"
-	background "$2" "$TMP/socat" timeout 15 socat -u \
+	background "$2" "$TMP/socat" timeout 60 socat -u \
 		"TCP$family-LISTEN:$port,reuseaddr" "CREATE:$TMP/arrived"
 	receiver=$!
-	on "$1" timeout 15 socat -u "OPEN:$TMP/payload" \
+	on "$1" timeout 60 socat -u "OPEN:$TMP/payload" \
 		"TCP$family:$address:$port,retry=100,interval=0.05" || {
 		end "$receiver"
 		return 1
@@ -52,13 +64,27 @@ transfer() {
 	cmp "$TMP/payload" "$TMP/arrived"
 }
 
-# stream NAME FROM TO ADDRESS COUNT RATE: numbered UDP packets in the background.
+# stream NAME FROM TO ADDRESS RATE [COUNT]: numbered UDP packets in the background. Without COUNT
+# the stream goes on until stream_stop or stream_end, however long what it accompanies takes.
 stream() {
-	background "$3" "$TMP/$1.recv" "$PYTHON" "$NET/stream.py" receive "$4" 7000 "$5"
+	local count=${6:-$STREAM_MAX}
+	background "$3" "$TMP/$1.recv" "$PYTHON" "$NET/stream.py" receive "$4" 7000 "$count"
 	# shellcheck disable=SC2034 # for scenarios that end a stream themselves
 	STREAM[$1]=$!
 	soon 5 grep -q listening "$TMP/$1.recv"
-	background "$2" "$TMP/$1.send" "$PYTHON" "$NET/stream.py" send "$4" 7000 "$5" "$6"
+	background "$2" "$TMP/$1.send" "$PYTHON" "$NET/stream.py" send "$4" 7000 "$count" "$5"
+	SENDER[$1]=$!
+}
+
+stream_stop() { end "${SENDER[$1]}"; }
+
+# stream_end NAME: stops it and says how it went but for how many packets it had: "lost 0 twice 0 late 0".
+stream_end() {
+	local result
+	stream_stop "$1"
+	result=$(stream_result "$1")
+	[[ $result =~ ^received\ [1-9] ]] || echo "nothing received"
+	echo "${result#received * }"
 }
 
 # stream_result NAME: waits for the end and says "received 5000 lost 0 twice 0 late 0".
@@ -68,6 +94,10 @@ stream_result() {
 }
 
 stream_seen() { tail -n 1 "$TMP/$1.recv" | awk '/so far/ { print $3; seen = 1 } END { if (!seen) print 0 }'; }
+stream_beyond() { (($(stream_seen "$1") >= $2)); }
+
+# stream_moves NAME [N]: N more packets arrive from now on.
+stream_moves() { soon 20 stream_beyond "$1" $(($(stream_seen "$1") + ${2:-100})); }
 
 # capture NAMESPACE ARGUMENT...: tcpdump, into $TMP/seen, until end_capture.
 capture() {

@@ -49,7 +49,7 @@ ok "red-1 reaches red-3" soon 5 reaches red-1 red-3
 # A route that narrows the path.
 on a ip route replace 198.51.100.0/24 via 192.0.2.1 mtu lock 1400
 ok "the route's MTU counts: 1400 less 50" soon 5 tunnel_is mtu 1350
-fits() { on red-1 ping -n -q -c 2 -i 0.05 -W 0.5 -M "do" -s $(($1 - 28)) "$(ip4 red-3)" | grep ' 2 received'; }
+fits() { answered red-1 "$(ip4 red-3)" 2 -M "do" -s $(($1 - 28)); }
 ok "1350 bytes fit" fits 1350
 fails "1351 do not" fits 1351
 on a ip route del 198.51.100.0/24
