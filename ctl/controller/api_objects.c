@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ctl/controller/vmc_compile.h>
 #include <lib/log.h>
 
 /* What the host said of an instance; tenants hear no more than whether it is ready. */
@@ -30,12 +31,35 @@ static cJSON *instance_status(struct api *a, const struct http_request *r, const
 	return status;
 }
 
-static cJSON *peering_status(struct api *a, const struct object *o)
+/* Why a peering in force does not carry all packets; NULL: it does. What realises it is the operator's. */
+static const char *peering_problem(const struct model_set *set, const struct network *net,
+				   const struct network *peer)
 {
-	cJSON *status = cJSON_CreateObject();
+	bool both;
+	const struct hoverboard *one = vmc_carries_one(set, net, peer, &both);
 
-	cJSON_AddBoolToObject(status, "active",
-			      model_set_peer(fm_set(a->fm), (const struct peering *)o) != NULL);
+	if (one)
+		return log_fmt("hoverboard %s carries %s/%s alone and drops what is for the peer; give both networks"
+			       " the same hoverboards", one->o.name,
+			       (vmc_carries(one, net) ? net : peer)->o.tenant,
+			       (vmc_carries(one, net) ? net : peer)->o.name);
+	return both ? NULL : "no hoverboard carries the two networks, and without one no packet goes from one to the"
+			     " other";
+}
+
+static cJSON *peering_status(struct api *a, const struct http_request *r, const struct object *o)
+{
+	const struct peering *p = (const struct peering *)o, *other;
+	cJSON *status = cJSON_CreateObject();
+	const char *problem = NULL;
+
+	other = model_set_peer(fm_set(a->fm), p);
+	if (other && r->who.operator)
+		problem = peering_problem(fm_set(a->fm), (struct network *)p->network.to,
+					  (struct network *)other->network.to);
+	cJSON_AddBoolToObject(status, "active", other != NULL);
+	if (problem)
+		cJSON_AddStringToObject(status, "problem", problem);
 	return status;
 }
 
@@ -47,7 +71,7 @@ static cJSON *object_json(struct api *a, const struct http_request *r, const str
 	if (o->kind == KIND_INSTANCE)
 		status = instance_status(a, r, o);
 	if (o->kind == KIND_PEERING)
-		status = peering_status(a, o);
+		status = peering_status(a, r, o);
 	if (status)
 		cJSON_AddItemToObject(json, "status", status);
 	return json;

@@ -84,6 +84,26 @@ static struct host *board_host(const struct hoverboard *board)
 	return board->o.present && host && host->o.present ? host : NULL;
 }
 
+const struct hoverboard *vmc_carries_one(const struct model_set *set, const struct network *a,
+					 const struct network *b, bool *ret_both)
+{
+	const struct hoverboard *found = NULL;
+	struct object *o;
+
+	*ret_both = false;
+	for (size_t i = 0; (o = model_set_next(set, KIND_HOVERBOARD, &i));) {
+		const struct hoverboard *board = (struct hoverboard *)o;
+		bool for_a = vmc_carries(board, a), for_b = vmc_carries(board, b);
+
+		if (!board_host(board))
+			continue;
+		*ret_both |= for_a && for_b;
+		if (for_a != for_b && (!found || strcmp(o->name, found->o.name) < 0))
+			found = board;
+	}
+	return found;
+}
+
 void vmc_boards(const struct model_set *set, const struct network *net,
 		void (*fn)(void *arg, struct host *host), void *arg)
 {

@@ -51,6 +51,12 @@ const char *vmc_id_route(const struct network *net, const struct ip_prefix *p,
 /* Who carries what. */
 bool vmc_carries(const struct hoverboard *board, const struct network *net);
 bool vmc_host_carries(const struct host *host, const struct network *net);
+/*
+ * Of two networks that peer: a hoverboard that carries one of them alone and so cannot lead from one
+ * to the other. NULL: there is none. *@ret_both: some carry both.
+ */
+const struct hoverboard *vmc_carries_one(const struct model_set *set, const struct network *a,
+					 const struct network *b, bool *ret_both);
 /* Calls @fn with the host of each hoverboard of @net that is there. */
 void vmc_boards(const struct model_set *set, const struct network *net,
 		void (*fn)(void *arg, struct host *host), void *arg);

@@ -134,6 +134,18 @@ def statuses(c):
     tap.same("a peering one side has declared", peering(), {"active": False})
     c.apply("{kind: Peering, tenant: acme, name: back, spec: {network: far, peer: acme/front}}\n")
     tap.same("and both", peering(), {"active": True})
+    c.apply("{kind: Host, name: h3, spec: {underlay: [192.0.2.3]}}\n---\n{kind: Hoverboard, name: hc, spec:"
+            " {host: h3}}\n---\n{kind: Network, tenant: acme, name: far, spec: {hoverboards: [hc]}}\n")
+    tap.has("the operator is told of a hoverboard that carries one alone", peering().get("problem"),
+            "hoverboard hb carries acme/front alone")
+    tap.same("the tenant is not", c.ask("GET", "/v1/tenants/acme/peerings/there", who="tenant:acme")[1]["status"],
+             {"active": True})
+    c.apply("{kind: Network, tenant: acme, name: far, spec: {hoverboards: [hb, hc]}}\n")
+    tap.same("all is well when both are carried by the same", peering(), {"active": True})
+    c.apply("{kind: Network, tenant: acme, name: far}\n---\n{kind: Hoverboard, name: hb, delete: true}\n---\n"
+            "{kind: Hoverboard, name: hc, delete: true}\n---\n{kind: Host, name: h3, delete: true}\n")
+    tap.has("it is told of two that nobody carries", peering().get("problem"), "no hoverboard carries the two")
+    c.apply("{kind: Hoverboard, name: hb, spec: {host: h2}}\n")
 
 
 def waits(c):
