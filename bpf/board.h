@@ -16,33 +16,24 @@
  */
 #pragma once
 
+#include <bpf/bucket.h>
 #include <bpf/config.h>
 #include <bpf/hook.h>
 #include <bpf/leave.h>
 #include <bpf/stages.h>
 #include <maps/endpoint.h>
 
-static __always_inline __u64 endpoint_in_bucket(__u32 vni, const struct ip_addr *addr,
-						__u64 digest, __u32 choice)
+struct endpoint_key {
+	__u32 vni;
+	const struct ip_addr *addr;
+};
+
+static __always_inline int is_endpoint(const void *entry, const void *key)
 {
-	__u32 b = flow_bucket_of(digest, choice, endpoint_bucket_mask);
-	struct flow_bucket *bucket = bpf_map_lookup_elem(&endpoint_index, &b);
+	const struct endpoint *ep = entry;
+	const struct endpoint_key *k = key;
 
-	if (!bucket)
-		return 0;
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < FLOW_BUCKET_SLOTS; i++) {
-		__u64 slot = bucket->slot[i];
-		__u32 index = FLOW_SLOT_INDEX(slot);
-		struct endpoint *ep;
-
-		if (FLOW_SLOT_TAG(slot) != flow_tag(digest))
-			continue;
-		ep = bpf_map_lookup_elem(&endpoints, &index);
-		if (ep && ep->vni == vni && ip_addr_equal(&ep->addr, addr))
-			return *(volatile __u64 *)&ep->to;
-	}
-	return 0;
+	return ep->vni == k->vni && ip_addr_equal(&ep->addr, k->addr);
 }
 
 /*
@@ -51,13 +42,16 @@ static __always_inline __u64 endpoint_in_bucket(__u32 vni, const struct ip_addr 
  */
 __noinline __u64 endpoint_word(__u32 vni, const struct ip_addr *addr)
 {
-	__u64 digest;
+	const struct bucket_index index = { &endpoint_index, &endpoints, endpoint_bucket_mask,
+					    is_endpoint };
+	const struct endpoint_key key = { vni, addr };
+	struct endpoint *ep;
+	__u32 i;
 
 	if (!addr)
 		return 0;
-	digest = endpoint_digest(vni, addr, flow_secret);
-	return endpoint_in_bucket(vni, addr, digest, 0) ?:
-	       endpoint_in_bucket(vni, addr, digest, 1);
+	ep = index_find(index, &key, endpoint_digest(vni, addr, flow_secret), &i);
+	return ep ? *(volatile __u64 *)&ep->to : 0;
 }
 
 static __always_inline int endpoint_find(__u32 vni, const struct ip_addr *addr,

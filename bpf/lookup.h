@@ -7,40 +7,20 @@
  */
 #pragma once
 
+#include <bpf/bucket.h>
 #include <bpf/config.h>
 #include <bpf/hook.h>
 
-/* One bucket. The tag is 32 bits of the digest, the whole key decides. */
-static __always_inline struct flow *flow_in_bucket(const struct flow_key *key, __u64 digest,
-						   __u32 choice, __u32 *ret_index)
+static __always_inline int is_flow(const void *flow, const void *key)
 {
-	__u32 b = flow_bucket_of(digest, choice, flow_bucket_mask);
-	struct flow_bucket *bucket = bpf_map_lookup_elem(&flow_index, &b);
-
-	if (!bucket)
-		return 0;
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < FLOW_BUCKET_SLOTS; i++) {
-		__u64 slot = bucket->slot[i];
-		__u32 index = FLOW_SLOT_INDEX(slot);
-		struct flow *flow;
-
-		if (FLOW_SLOT_TAG(slot) != flow_tag(digest))
-			continue;
-		flow = bpf_map_lookup_elem(&flows, &index);
-		if (flow && flow_key_equal(&flow->key, key)) {
-			*ret_index = index;
-			return flow;
-		}
-	}
-	return 0;
+	return flow_key_equal(&((const struct flow *)flow)->key, key);
 }
 
 static __always_inline struct flow *flow_find(struct pkt *pkt, __u64 digest)
 {
-	struct flow *flow = flow_in_bucket(&pkt->key, digest, 0, &pkt->flow);
+	const struct bucket_index index = { &flow_index, &flows, flow_bucket_mask, is_flow };
 
-	return flow ?: flow_in_bucket(&pkt->key, digest, 1, &pkt->flow);
+	return index_find(index, &pkt->key, digest, &pkt->flow);
 }
 
 /*
