@@ -262,13 +262,9 @@ static void check_hook(struct mistakes *m, enum config_hook hook, enum config_xd
 /* On tcx a tag is held beside the frame, where neither parser nor stages look. */
 static void check_hooks(const struct config *c, struct mistakes *m)
 {
-	for (unsigned int i = 0; i < c->n_uplinks; i++) {
+	for (unsigned int i = 0; i < c->n_uplinks; i++)
 		check_hook(m, c->uplinks[i].hook, c->uplinks[i].xdp_mode, "host.uplinks", i,
 			   c->uplinks[i].line);
-		if (c->role == ROLE_HOVERBOARD && c->uplinks[i].hook == HOOK_TCX)
-			mistakes_add(m, c->uplinks[i].line, "host.uplinks[%u].hook: a hoverboard cannot "
-				     "send super-packets on at tcx; hook: xdp or auto is wanted", i);
-	}
 	for (unsigned int i = 0; i < c->n_vports; i++) {
 		check_hook(m, c->vports[i].hook, c->vports[i].xdp_mode, "vports", i,
 			   c->vports[i].line);

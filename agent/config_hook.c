@@ -30,12 +30,6 @@ static bool wants_generic(enum config_hook wish, const struct hook_facts *f)
 	return f->generic;
 }
 
-static bool is_hoverboards(enum config_hook wish, const struct hook_facts *f)
-{
-	(void)wish;
-	return f->hoverboard;
-}
-
 static bool is_veth_uplink(enum config_hook wish, const struct hook_facts *f)
 {
 	(void)wish;
@@ -83,7 +77,6 @@ static const struct rule rules[] = {
 	{ wants_xdp, HOOK_XDP, "the configuration asks for it" },
 	{ wants_tcx, HOOK_TCX, "the configuration asks for it" },
 	{ wants_generic, HOOK_XDP, "the configuration asks for its generic mode" },
-	{ is_hoverboards, HOOK_XDP, "a hoverboard takes one encapsulation off and puts another on, which tcx can do to no super-packet" },
 	{ is_veth_uplink, HOOK_TCX, "a veth carries super-packets whole, and XDP would cost its other end the TSO" },
 	{ is_uplink, HOOK_XDP, "frames from the wire are cheapest before the kernel allocates a packet" },
 	{ has_tags, HOOK_XDP, "VLAN tags are in the frame there, not beside it" },

@@ -16,7 +16,6 @@
 struct hook_facts {
 	const char *kind;		/* of the device, as rtnetlink names it; "" for hardware */
 	bool uplink;
-	bool hoverboard;		/* uplink: of a hoverboard */
 	bool tags;			/* vport: its frames carry VLAN tags */
 	bool generic;			/* xdp_mode: generic */
 	bool vnet_hdr;			/* tap: opened with a vnet header */

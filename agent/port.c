@@ -345,7 +345,6 @@ static void choose_hook(struct vport *v)
 	const struct hook_facts facts = {
 		.kind = v->link.kind,
 		.uplink = v->uplink,
-		.hoverboard = v->port.flags & PORT_HOVERBOARD,
 		.tags = v->vlan[0],
 		.generic = v->xdp_mode == XDP_MODE_GENERIC,
 		.vnet_hdr = v->link.vnet_hdr,

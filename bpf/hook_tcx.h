@@ -33,6 +33,8 @@
 #define BPF_F_ADJ_ROOM_ENCAP_L2(len) \
 	(((__u64)(len) & BPF_ADJ_ROOM_ENCAP_L2_MASK) << BPF_ADJ_ROOM_ENCAP_L2_SHIFT)
 
+#define EALREADY 114			/* errno of the kernel's */
+
 /* Enough for a tagged outer IPv6 encapsulation and inner IPv6 with its TCP header. */
 #define HOOK_LINEAR_BYTES 160
 
@@ -131,6 +133,26 @@ static __always_inline long hook_tag_push(struct pkt *pkt, __be16 tci)
 	return err;
 }
 
+/*
+ * A frame that came encapsulated: the kernel refuses a second encapsulation, because it keeps the
+ * first in mind after that was taken off. What it has in mind is true again as soon as other
+ * headers are in front, however long: it counts from the buffer's start to the inner headers,
+ * and a fabric has one kind of tunnel. But for the outer protocol, which it takes to be the inner one;
+ * kernels from 6.3 on can be told another while bytes are taken off.
+ */
+static __always_inline long encap_again(struct pkt *pkt, __u32 n, const int v6)
+{
+	const __be16 outer = v6 ? wire16(ETHERTYPE_IPV6) : wire16(ETHERTYPE_IPV4);
+	const __u32 spare = pkt->ctx->protocol == outer ? 0 : 8;
+	long err = bpf_skb_adjust_room(pkt->ctx, n + spare, BPF_ADJ_ROOM_MAC,
+				       BPF_F_ADJ_ROOM_FIXED_GSO);
+
+	if (err || !spare)
+		return err;
+	return bpf_skb_adjust_room(pkt->ctx, -(int)spare, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO |
+				   (v6 ? BPF_F_ADJ_ROOM_DECAP_L3_IPV6 : BPF_F_ADJ_ROOM_DECAP_L3_IPV4));
+}
+
 static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, __u32 udp_len)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |
@@ -145,6 +167,8 @@ static __always_inline long hook_encap(struct pkt *pkt, __u32 n, __u32 ip_len, _
 							BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
 	flags |= udp_len ? BPF_F_ADJ_ROOM_ENCAP_L4_UDP : BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
 	err = bpf_skb_adjust_room(pkt->ctx, n, BPF_ADJ_ROOM_MAC, flags);
+	if (err == -EALREADY && pkt->from_fabric)
+		err = encap_again(pkt, n, ip_len == sizeof(struct ipv6_header));
 	hook_reload(pkt);
 	if (err)
 		return err;

@@ -26,6 +26,7 @@ HOSTS=()
 NETWORKS=()
 INSTANCES=()
 UPLINK_MORE=''				# further fields of every uplink, as ", hook: tcx"
+declare -A UPLINK_OF			# host to such fields of its own, instead
 ENCAP='{kind: vxlan}'
 UNDERLAY=4
 UNDERLAY_MTU=1700
@@ -216,7 +217,7 @@ config() {
 	  role: $role
 	  underlay: [$(host4 "$1"), "$(host6 "$1")"]
 	  uplinks:
-	    - {device: up0$UPLINK_MORE}
+	    - {device: up0${UPLINK_OF[$1]:-$UPLINK_MORE}}
 	encapsulation: $ENCAP
 	agent:
 	  bpffs: $TMP/bpf/$1

@@ -8,13 +8,15 @@
 #	red-2 (0.13) blue-2 (0.13) --- b ===+          +=== d  hoverboard
 #	red-4 (1.14)
 #
-# Every packet between a and b goes by way of c or d. Then senders lie, an agent
+# Every packet between a and b goes by way of c or d, of which one has its uplink on
+# XDP and the other on tcx. Then senders lie, an agent
 # dies and its hoverboard does not, a hoverboard dies and nobody minds for long.
 # shellcheck source=selftests/net/lib.sh
 . "${0%/*}/lib.sh"
 
 hosts a b c d
 BOARDS=(c d)
+UPLINK_OF=([c]=', hook: xdp' [d]=', hook: tcx')
 ROUTES='[{network: red, prefix: 10.66.0.0/16, blackhole: true}]'
 network red 100
 network blue 200
