@@ -17,7 +17,7 @@
 
 #include <mirach/port.h>
 
-#define FLOW_OWNERS MISS_LIMITS		/* vport slots, then classes of fabric senders */
+#define FLOW_OWNERS SENDERS		/* vport slots, then classes of fabric senders */
 
 /* What the agent remembers of one flow beside the arrays that the fast path reads. */
 struct flow_side {

@@ -21,7 +21,7 @@
 
 #define BUCKETS 256u
 #define PIECES_MAX 256u			/* of one datagram: 64 KiB in pieces of a quarter of the smallest MTU */
-#define OWNERS MISS_LIMITS		/* as flow_owner() counts them */
+#define OWNERS SENDERS		/* as flow_owner() counts them */
 
 struct piece {
 	uint16_t begin, end;

@@ -12,13 +12,15 @@
  * The host that receives believes a hoverboard, so this is where senders are verified: the
  * outer source is the host of the inner source, or the packet is dropped. Hence a
  * hoverboard never takes a packet from another one, and with goes_back below nothing can
- * go round in circles. The TTL is the sending host's to decrement.
+ * go round in circles. The TTL is the sending host's to decrement. The sender of a packet
+ * that is too big for its way is told so.
  */
 #pragma once
 
 #include <bpf/bucket.h>
 #include <bpf/config.h>
 #include <bpf/hook.h>
+#include <bpf/icmp_error.h>
 #include <bpf/leave.h>
 #include <bpf/stages.h>
 #include <maps/endpoint.h>
@@ -82,6 +84,11 @@ static __always_inline void board_digest(struct pkt *pkt)
 	pkt->key.dport = dport;
 }
 
+static __always_inline __be32 tunnel_vni(const struct port *port, __u32 vni)
+{
+	return port->tunnel == TUNNEL_GRE ? wire32(vni) : wire32(vni << 8);
+}
+
 static __always_inline int board_leave(struct pkt *pkt, const struct endpoint_to *to,
 				       const __u8 *smac, __be32 vni)
 {
@@ -91,8 +98,36 @@ static __always_inline int board_leave(struct pkt *pkt, const struct endpoint_to
 	return leave(pkt, to->nexthop, macs, vni);
 }
 
+/*
+ * A packet of an endpoint is too big for the way to where it goes. Its sender is told in the
+ * name of the destination, as the destination's own host would; and since both ends are
+ * known here the answer needs no flow, but leaves at once for the sender's host.
+ */
+static __noinline int board_answer(struct pkt *pkt)
+{
+	struct error e = { .from = pkt->key.dst, .mtu = pkt->mtu, .reason = REASON_TOO_BIG };
+	const __u32 vni = SCOPE_ID(pkt->key.scope);
+	struct port *port = port_get(pkt->port);
+	__u8 smac[ETH_ADDR_LEN] MIRACH_ALIGNED(2);
+	struct eth_header *eth = pkt->data;
+	struct endpoint_to to = {};
+	int verdict;
+
+	if (!port || (void *)(eth + 1) > pkt->end)
+		return DROP(TOO_BIG);
+	__builtin_memcpy(smac, eth->smac, sizeof(smac));
+	if (!error_due(pkt, REASON_TOO_BIG) || !endpoint_find(vni, &pkt->key.src, &to) ||
+	    !error_token(sender_limit(pkt)) || error_write(pkt, &e))
+		return DROP(TOO_BIG);
+	pkt->len = hook_frame_len(pkt);
+	pkt->frame.end = pkt->len;
+	pkt->frame.tos = 0;
+	verdict = board_leave(pkt, &to, smac, tunnel_vni(port, vni));
+	return verdict == VERDICT_OUT ? VERDICT_REPLIED : verdict;
+}
+
 /* CONTINUE: one end is no endpoint, the flow path knows. */
-static __noinline int board_forward(struct pkt *pkt, __u8 tunnel)
+static __noinline int board_forward(struct pkt *pkt, const struct port *port)
 {
 	const __u32 vni = SCOPE_ID(pkt->key.scope);
 	struct endpoint_to from = {}, to = {};
@@ -111,7 +146,7 @@ static __noinline int board_forward(struct pkt *pkt, __u8 tunnel)
 	eth = pkt->data;
 	if ((void *)(eth + 1) > pkt->end)
 		return DROP(SHORT_FRAME);
-	return board_leave(pkt, &to, eth->smac, tunnel == TUNNEL_GRE ? wire32(vni) : wire32(vni << 8));
+	return board_leave(pkt, &to, eth->smac, tunnel_vni(port, vni));
 }
 
 /* ACTION_ENDPOINT: the rules have led here, the table says the rest. */

@@ -52,8 +52,8 @@ static __always_inline int ingress(struct pkt *pkt, HOOK_CTX *ctx)
 		return DROP(ETHERTYPE);		/* nothing is flooded between hosts */
 	verdict = decap_ecn(pkt);
 	if (!verdict && port->flags & PORT_HOVERBOARD)
-		verdict = board_forward(pkt, port->tunnel);
+		verdict = board_forward(pkt, port);
 	if (verdict)
-		return verdict;
+		return verdict == DROP(TOO_BIG) ? board_answer(pkt) : verdict;
 	return path_flow(pkt);
 }

@@ -20,7 +20,7 @@
 
 static __always_inline int miss_allowed(const struct pkt *pkt, const struct port *port)
 {
-	__u32 i = pkt->from_fabric ? PORT_MAX + fabric_class(&pkt->key.outer) : pkt->port;
+	__u32 i = sender_limit(pkt);
 	struct token_bucket *limit = bpf_map_lookup_elem(&miss_limits, &i);
 
 	return limit && token_take(limit, port->miss_rate, port->miss_burst);

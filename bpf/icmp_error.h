@@ -128,7 +128,7 @@ static __always_inline int error_ipv6(struct pkt *pkt, const struct error *e, co
 }
 
 /* The untagged frame becomes the error about it; its Ethernet addresses are open. */
-static __always_inline int error_write(struct pkt *pkt, const struct error *e)
+static __noinline int error_write(struct pkt *pkt, const struct error *e)
 {
 	__u32 len = pkt->frame.end - pkt->frame.l3;
 
@@ -169,9 +169,10 @@ static __always_inline int error_due(struct pkt *pkt, __u32 reason)
 	return 1;
 }
 
-static __always_inline int error_token(__u32 slot)
+/* @i: a port slot, or sender_limit(). */
+static __always_inline int error_token(__u32 i)
 {
-	struct token_bucket *limit = bpf_map_lookup_elem(&error_limits, &slot);
+	struct token_bucket *limit = bpf_map_lookup_elem(&error_limits, &i);
 
 	return limit && token_take(limit, ERROR_RATE, ERROR_BURST);
 }
@@ -242,7 +243,7 @@ static __always_inline int error_to_fabric(struct pkt *pkt, struct error *e, __u
 /* The packet of a flow was dropped with @verdict: answers if that is to be answered. */
 static __noinline int answer_error(struct pkt *pkt, const struct action *action, int verdict)
 {
-	struct error e = { .reason = -verdict & (REASON_MAX - 1) };
+	struct error e = { .mtu = pkt->mtu, .reason = -verdict & (REASON_MAX - 1) };
 	__u32 id = action->nexthop;
 	struct nexthop *nexthop = bpf_map_lookup_elem(&nexthops, &id);
 	struct nexthop_body *nh;
@@ -250,8 +251,6 @@ static __noinline int answer_error(struct pkt *pkt, const struct action *action,
 	if (!nexthop)
 		return verdict;
 	nh = &nexthop->body[nexthop->active & 1];
-	if (e.reason == REASON_TOO_BIG)
-		e.mtu = nh->mtu;
 	if (pkt->from_fabric && (e.reason != REASON_TOO_BIG || nh->kind != NEXTHOP_LOCAL ||
 				 action->stages & STAGE_VLAN_PUSH))
 		return verdict;

@@ -17,6 +17,15 @@ static __always_inline struct nexthop_body *nexthop_find(__u32 id)
 	return nexthop ? &nexthop->body[nexthop->active & 1] : 0;
 }
 
+/* Says in the cursor what would have fitted: by every way, if there are several. */
+static __always_inline int too_big(struct pkt *pkt, __u32 id)
+{
+	struct nexthop_body *nh = nexthop_find(id);
+
+	pkt->mtu = nh ? nh->mtu : 0;
+	return DROP(TOO_BIG);
+}
+
 /* @macs: the inner frame's addresses in wire order. pkt->digest chooses among ways of equal cost. */
 static __always_inline int leave(struct pkt *pkt, __u32 id, const void *macs, __be32 vni)
 {
@@ -34,7 +43,7 @@ static __always_inline int leave(struct pkt *pkt, __u32 id, const void *macs, __
 	if (nh->kind == NEXTHOP_DOWN)
 		return DROP(NEXTHOP_DOWN);
 	if (hook_wire_len(pkt) > nh->mtu)
-		return DROP(TOO_BIG);
+		return too_big(pkt, id);
 	if ((void *)(eth + 1) > pkt->end)
 		return DROP(SHORT_FRAME);
 	copy_macs(eth, macs);

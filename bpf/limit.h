@@ -12,6 +12,12 @@
 
 #define NS_PER_S 1000000000ull
 
+/* Of maps miss_limits and error_limits: the guest's port, or the class of the host it came from. */
+static __always_inline __u32 sender_limit(const struct pkt *pkt)
+{
+	return pkt->from_fabric ? PORT_MAX + fabric_class(&pkt->key.outer) : pkt->port;
+}
+
 /* Takes a token from @b, which fills with @rate tokens a second up to @burst. */
 static __always_inline int token_take(struct token_bucket *b, __u32 rate, __u32 burst)
 {

@@ -62,24 +62,30 @@ static __always_inline int path_forward(struct pkt *pkt, const struct action *ac
 	return verdict ?: leave(pkt, action->nexthop, action->dmac, action->vni);
 }
 
+/* What is dropped with @verdict may have a sender who wants to know: an endpoint's, or a vport's. */
+static __always_inline int path_answer(struct pkt *pkt, const struct action *action, int verdict)
+{
+	if (verdict == DROP(TOO_BIG) && pkt->key.scope & SCOPE_VERIFIED)
+		return board_answer(pkt);
+	if (verdict == DROP(TOO_BIG) || verdict == DROP(TTL_EXPIRED))
+		return answer_error(pkt, action, verdict);
+	return verdict;
+}
+
 static __always_inline int path_act(struct pkt *pkt, const struct action *action)
 {
-	int verdict;
+	int verdict = DROP(BAD_ACTION);
 
 	count_flow(pkt);
-	if (action->verdict == ACTION_FORWARD) {
+	if (action->verdict == ACTION_FORWARD)
 		verdict = path_forward(pkt, action);
-		if (verdict == DROP(TOO_BIG) || verdict == DROP(TTL_EXPIRED))
-			return answer_error(pkt, action, verdict);
-		return verdict;
-	}
-	if (action->verdict == ACTION_DROP)
-		return -(int)(action->reason & (REASON_MAX - 1)) ?: DROP(BAD_ACTION);
-	if (action->verdict == ACTION_GATEWAY)
-		return respond_gateway(pkt, action);
-	if (action->verdict == ACTION_ENDPOINT)
-		return board_act(pkt, action);
-	return DROP(BAD_ACTION);
+	else if (action->verdict == ACTION_ENDPOINT)
+		verdict = board_act(pkt, action);
+	else if (action->verdict == ACTION_GATEWAY)
+		verdict = respond_gateway(pkt, action);
+	else if (action->verdict == ACTION_DROP)
+		verdict = -(int)(action->reason & (REASON_MAX - 1)) ?: DROP(BAD_ACTION);
+	return path_answer(pkt, action, verdict);
 }
 
 static __always_inline int path_flow(struct pkt *pkt)

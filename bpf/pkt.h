@@ -38,6 +38,7 @@ struct pkt {
 	__u32 len;			/* bytes of the whole frame, as long as it is not encapsulated */
 	__u32 port;			/* slot of the port that took the frame */
 	__u32 flow;			/* index into flows, once found */
+	__u32 mtu;			/* dropped as TOO_BIG: the largest IP packet that fits */
 	__u8 outer_tos;			/* fabric: of the stripped outer header */
 	__u8 from_fabric;
 	__u8 why;			/* enum hub_why: it comes back from there; 0 = it is on its first way */

@@ -72,14 +72,14 @@ struct {
 } neighbours SEC(".maps");
 
 /*
- * what     how many errors a port's guest may still be sent
- * key      port slot; value  struct token_bucket
+ * what     how many errors a port's guest, or the hosts of a class, may still be sent
+ * key      port slot, or PORT_MAX + fabric_class(); value  struct token_bucket
  * writer   fast path; CPUs race benignly
- * size     16 B x 4096. Pinned. Checkpoint: no.
+ * size     16 B x (4096 + 256). Pinned. Checkpoint: no.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, PORT_MAX);
+	__uint(max_entries, SENDERS);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, __u32);
 	__type(value, struct token_bucket);

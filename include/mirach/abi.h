@@ -13,7 +13,7 @@
 
 #include <mirach/types.h>
 
-#define MIRACH_ABI_SEQ 4u
+#define MIRACH_ABI_SEQ 5u
 
 #define FLOW_SECRET_WORDS 16
 

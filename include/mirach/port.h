@@ -111,5 +111,8 @@ struct token_bucket {
 _Static_assert(sizeof(struct token_bucket) == 16, "token_bucket layout");
 
 #define TOKEN_SHIFT 20
-/* Fabric misses are limited per fabric_class(), so one flooding host starves few others. */
-#define MISS_LIMITS (PORT_MAX + 256u)
+/*
+ * Ports, and behind them the classes of hosts that frames from the fabric come from, fabric_class(): a
+ * flooding host starves few others.
+ */
+#define SENDERS (PORT_MAX + 256u)

@@ -291,7 +291,7 @@ static void clear_miss_limits(void)
 {
 	const struct token_bucket empty = {};
 
-	for (uint32_t i = 0; i < MISS_LIMITS; i++)
+	for (uint32_t i = 0; i < SENDERS; i++)
 		assert_int_equal(bpf_map_update_elem(bpf_map__fd(fixture.skel->maps.miss_limits),
 						     &i, &empty, 0), 0);
 }

@@ -143,3 +143,13 @@ void assert_out(const struct shot *shot, uint32_t slot);
 void assert_replied(const struct shot *shot, const void *want, size_t len);
 /* Lengths and all checksums of an IP packet at @l3 that ends the frame are right. */
 void assert_sums(const uint8_t *l3, size_t len);
+
+/* An ICMP or ICMPv6 error: type, IPv4's code, MTU, and how much of the packet comes along. */
+struct icmp_wanted {
+	uint8_t type4, type6, code4;
+	uint32_t mtu;
+	size_t quote4, quote6;
+};
+/* The packet at @l3 is @want about @s, in the name of @from. */
+void assert_icmp_error(const uint8_t *l3, size_t len, const struct packet_spec *s,
+		       const struct icmp_wanted *want, struct ip_addr from);

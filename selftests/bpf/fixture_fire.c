@@ -178,7 +178,8 @@ static void assert_action_fits(const struct shot *shot, enum entry entry)
 	if (shot->fate == FATE_NONE)
 		fail_msg("a frame without a fate; the program returned %u", shot->action);
 	assert_int_equal(shot->action, action[shot->fate]);
-	if (entry != ENTRY_FEED)	/* a socket is no port */
+	/* a socket is no port; an answer goes back to the port, a hoverboard's to a host */
+	if (entry != ENTRY_FEED && (shot->fate != FATE_REPLIED || shot->slot != SLOT_UPLINK))
 		assert_int_equal(!!shot->delivered,
 				 shot->fate == FATE_OUT || shot->fate == FATE_PUNTED);
 }
@@ -387,4 +388,24 @@ void assert_sums(const uint8_t *l3, size_t len)
 	src = v6->src;
 	dst = v6->dst;
 	assert_l4_sum(&src, &dst, v6->next, l3 + sizeof(*v6), len - sizeof(*v6));
+}
+
+void assert_icmp_error(const uint8_t *l3, size_t len, const struct packet_spec *s,
+		       const struct icmp_wanted *want, struct ip_addr from)
+{
+	bool v6 = strchr(s->src, ':') != NULL;
+	const uint8_t *icmp = l3 + (v6 ? 40 : 20);
+	size_t quote = v6 ? want->quote6 : want->quote4;
+	struct ip_addr to = packet_addr(s->src);
+	uint8_t sent[FRAME_MAX_BYTES];
+
+	assert_int_equal(len, (v6 ? 40 : 20) + 8 + quote);
+	assert_sums(l3, len);
+	assert_int_equal(icmp[0], v6 ? want->type6 : want->type4);
+	assert_int_equal(icmp[1], v6 ? 0 : want->code4);
+	assert_int_equal(icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7], want->mtu);
+	packet_build(s, sent);
+	assert_memory_equal(icmp + 8, sent + 14 + 4 * s->n_tags, quote);
+	assert_memory_equal(l3 + (v6 ? 8 : 12), (uint8_t *)&from + (v6 ? 0 : 12), v6 ? 16 : 4);
+	assert_memory_equal(l3 + (v6 ? 24 : 16), (uint8_t *)&to + (v6 ? 0 : 12), v6 ? 16 : 4);
 }

@@ -152,6 +152,87 @@ static void test_next_hop_down(void **state)
 	assert_dropped(from_host(HERE, 100, &pairs[0]), REASON_NEXTHOP_DOWN);
 }
 
+/* What the way to THERE takes, from now on. */
+static void narrow(uint32_t mtu)
+{
+	struct nexthop_body body = fixture.nexthops[nexthop_of(THERE)].body
+		[fixture.nexthops[nexthop_of(THERE)].active & 1];
+
+	body.mtu = mtu;
+	fixture_nexthop(nexthop_of(THERE), &body);
+}
+
+static struct packet_spec large(unsigned int pair)
+{
+	struct packet_spec p = pairs[pair];
+
+	p.payload = 1350;
+	p.fragment = pair ? 0 : IPV4_DF;
+	return p;
+}
+
+/* The sender is told by the destination's name, by way of its own host, and finds its packet quoted. */
+static void test_too_big(void **state)
+{
+	static const struct icmp_wanted want = { 3, 2, 4, 1300, 68, 128 };
+
+	(void)state;
+	sandbox_need();
+	for (int v6 = 0; v6 < 2; v6++)
+		for (unsigned int i = 0; i < 2; i++) {
+			const struct packet_spec p = large(i);
+			size_t outer = v6 ? 70 : 50;
+			struct ip_addr to;
+			uint8_t sent[FRAME_MAX_BYTES];
+			const struct shot *shot;
+			uint64_t delivered;
+
+			board(v6);
+			narrow(1300);
+			delivered = usage_of(SLOT_UPLINK).delivered;
+			shot = from_host(HERE, 100, &p);
+			assert_fate(shot, FATE_REPLIED);
+			assert_int_equal(usage_of(SLOT_UPLINK).delivered, delivered + 1);
+			to = packet_addr(fixture_host(HERE));
+			assert_memory_equal(shot->bytes + (v6 ? 38 : 30), v6 ? &to.w[0] : &to.w[3],
+					    v6 ? 16 : 4);
+			assert_int_equal(shot->bytes[outer - 8 + 6], 100);	/* VNI */
+			assert_int_equal(shot->bytes[outer + 5], HERE);		/* MAC of the sender */
+			packet_build(&p, sent);
+			assert_memory_equal(shot->bytes + outer + 6, sent + 6, ETH_ADDR_LEN);
+			assert_icmp_error(shot->bytes + outer + 14, shot->len - outer - 14, &p,
+					  &want, packet_addr(p.dst));
+		}
+}
+
+/* What the sender was told fits. Whoever did not ask, or is told already, gets no answer. */
+static void test_too_big_unanswered(void **state)
+{
+	struct packet_spec p = large(0);
+	unsigned int n_replied = 0;
+
+	(void)state;
+	sandbox_need();
+	board(false);
+	narrow(1300);
+	p.payload = 1300 - 20 - 8;
+	assert_out(from_host(HERE, 100, &p), SLOT_UPLINK);
+	p.payload++;
+	p.fragment = 0;
+	assert_dropped(from_host(HERE, 100, &p), REASON_TOO_BIG);
+	p.fragment = IPV4_DF;
+	p.proto = PROTO_ICMP;
+	p.sport = 3;
+	assert_dropped(from_host(HERE, 100, &p), REASON_TOO_BIG);
+	assert_dropped(from_host(3, 100, &p), REASON_SPOOFED_OUTER);
+	p = large(0);
+	for (int i = 0; i < 200; i++)
+		n_replied += from_host(HERE, 100, &p)->fate == FATE_REPLIED;
+	print_message("%u of 200 answered\n", n_replied);
+	assert_in_range(n_replied, 1, 150);
+	assert_int_equal(drops_of(SLOT_UPLINK, REASON_TOO_BIG), 200 - n_replied + 2);
+}
+
 static size_t question(__be32 theirs, uint8_t *frame)
 {
 	const struct packet_outer o = outer_from(HERE, 100);
@@ -204,6 +285,8 @@ int main(void)
 		cmocka_unit_test_setup(test_asks_the_policy, fixture_reset),
 		cmocka_unit_test_setup(test_only_with_the_role, fixture_reset),
 		cmocka_unit_test_setup(test_next_hop_down, fixture_reset),
+		cmocka_unit_test_setup(test_too_big, fixture_reset),
+		cmocka_unit_test_setup(test_too_big_unanswered, fixture_reset),
 		cmocka_unit_test_setup(test_reflects, fixture_reset),
 	};
 

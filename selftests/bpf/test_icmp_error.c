@@ -54,46 +54,20 @@ static void tell_gateways(int vport)
 	port->gateway[1] = packet_addr("fd00:1::1");
 }
 
-struct wanted {
-	uint8_t type4, type6, code4;
-	uint32_t mtu;
-	size_t quote4, quote6;
-};
-static const struct wanted too_big = { 3, 2, 4, MTU, 68, 128 };
-static const struct wanted too_big_for_vport = { 3, 2, 4, 1300, 68, 128 };
-static const struct wanted time_exceeded = { 11, 3, 0, 0, 68, 128 };
-static const struct wanted time_exceeded_short = { 11, 3, 0, 0, 28, 48 };
-
-/* The packet at @l3 is @want about @s, between these two. */
-static void assert_error(const uint8_t *l3, size_t len, const struct packet_spec *s,
-			 const struct wanted *want, struct ip_addr from)
-{
-	bool v6 = strchr(s->src, ':') != NULL;
-	const uint8_t *icmp = l3 + (v6 ? 40 : 20);
-	size_t quote = v6 ? want->quote6 : want->quote4;
-	struct ip_addr to = packet_addr(s->src);
-	uint8_t sent[FRAME_MAX_BYTES];
-
-	assert_int_equal(len, (v6 ? 40 : 20) + 8 + quote);
-	assert_sums(l3, len);
-	assert_int_equal(icmp[0], v6 ? want->type6 : want->type4);
-	assert_int_equal(icmp[1], v6 ? 0 : want->code4);
-	assert_int_equal(icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7], want->mtu);
-	packet_build(s, sent);
-	assert_memory_equal(icmp + 8, sent + 14 + 4 * s->n_tags, quote);
-	assert_memory_equal(l3 + (v6 ? 8 : 12), (uint8_t *)&from + (v6 ? 0 : 12), v6 ? 16 : 4);
-	assert_memory_equal(l3 + (v6 ? 24 : 16), (uint8_t *)&to + (v6 ? 0 : 12), v6 ? 16 : 4);
-}
+static const struct icmp_wanted too_big = { 3, 2, 4, MTU, 68, 128 };
+static const struct icmp_wanted too_big_for_vport = { 3, 2, 4, 1300, 68, 128 };
+static const struct icmp_wanted time_exceeded = { 11, 3, 0, 0, 68, 128 };
+static const struct icmp_wanted time_exceeded_short = { 11, 3, 0, 0, 28, 48 };
 
 /* Web-1 is told @want by its gateway. */
-static void assert_told(const struct shot *shot, const struct packet_spec *s, const struct wanted *want)
+static void assert_told(const struct shot *shot, const struct packet_spec *s, const struct icmp_wanted *want)
 {
 	bool v6 = strchr(s->src, ':') != NULL;
 
 	assert_fate(shot, FATE_REPLIED);
 	assert_memory_equal(shot->bytes, s->smac, ETH_ADDR_LEN);
 	assert_memory_equal(shot->bytes + 6, fixture.world.networks[RED].gateway_mac, ETH_ADDR_LEN);
-	assert_error(shot->bytes + 14, shot->len - 14, s, want,
+	assert_icmp_error(shot->bytes + 14, shot->len - 14, s, want,
 		     fixture.ports[WORLD_SLOT(WEB_1)].gateway[v6]);
 }
 
@@ -223,7 +197,7 @@ static void test_tags(void **state)
 			assert_memory_equal(shot->bytes + 12, sent + 12, l2 - 12);
 			if (big && vport == QINQ)
 				s.ttl = 63;	/* it had crossed the gateway */
-			assert_error(shot->bytes + l2, shot->len - l2, &s,
+			assert_icmp_error(shot->bytes + l2, shot->len - l2, &s,
 				     big ? &too_big : &time_exceeded,
 				     fixture.ports[WORLD_SLOT(vport)].gateway[0]);
 		}
@@ -275,7 +249,7 @@ static void test_fabric(void **state)
 		assert_int_equal(hub.scope, SCOPE_VPORT | WORLD_SLOT(WEB_1));
 		assert_int_equal(hub.port, SLOT_UPLINK);
 		assert_true(ip_addr_is_zero(&hub.outer));
-		assert_error(shot->bytes + sizeof(hub) + 14, shot->len - sizeof(hub) - 14, &s,
+		assert_icmp_error(shot->bytes + sizeof(hub) + 14, shot->len - sizeof(hub) - 14, &s,
 			     &too_big_for_vport, packet_addr(s.dst));
 
 		answer = (struct packet_spec){ .src = s.dst, .dst = s.src,

@@ -282,7 +282,7 @@ agent_ready() { agent_settled "$1" && [[ $(ask "$1" .vports.absent status) == 0 
 
 agent_start() {
 	agent_launch "$1"
-	soon 20 agent_ready "$1"
+	soon 60 agent_ready "$1"
 }
 
 agent_stop() { # HOST [SIGNAL]
@@ -298,6 +298,6 @@ start() {
 		agent_launch "$h"
 	done
 	for h in "${HOSTS[@]}"; do
-		soon 20 agent_ready "$h"
+		soon 60 agent_ready "$h"
 	done
 }

@@ -44,7 +44,7 @@ static uint32_t twin_id(const struct twin *w, uint32_t index)
 /* The evicted flow's owner must have had the most flows, and none of them unused for longer. */
 static void check_fair(const struct twin *w, uint32_t victim)
 {
-	static uint32_t count[MISS_LIMITS];
+	static uint32_t count[SENDERS];
 	uint32_t owner = owner_of(victim);
 
 	memset(count, 0, sizeof(count));
