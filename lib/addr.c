@@ -124,16 +124,46 @@ int mac_parse(const char *text, uint8_t ret[ETH_ADDR_LEN])
 	return 0;
 }
 
+/* A controller prints millions, and printf's ways are long. Returns the end. */
+static char *put_byte(char *to, uint8_t n)
+{
+	if (n >= 100)
+		*to++ = '0' + n / 100;
+	if (n >= 10)
+		*to++ = '0' + n / 10 % 10;
+	*to++ = '0' + n % 10;
+	return to;
+}
+
+static void format_v4(const uint8_t b[4], char *to)
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		to = put_byte(to, b[i]);
+		*to++ = i < 3 ? '.' : '\0';
+	}
+}
+
+/* As much of @text as fits, like snprintf(). */
+static const char *fit(const char *text, char *buf, size_t len)
+{
+	size_t n = strnlen(text, len ? len - 1 : 0);
+
+	if (!len)
+		return buf;
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+	return buf;
+}
+
 const char *ip_addr_format(const struct ip_addr *a, char *buf, size_t len)
 {
 	char text[IP_ADDR_STRLEN];
 
 	if (ip_addr_is_v4(a))
-		inet_ntop(AF_INET, &a->w[3], text, sizeof(text));
+		format_v4((const uint8_t *)&a->w[3], text);
 	else
 		inet_ntop(AF_INET6, a, text, sizeof(text));
-	snprintf(buf, len, "%s", text);
-	return buf;
+	return fit(text, buf, len);
 }
 
 const char *ip_prefix_format(const struct ip_prefix *p, char *buf, size_t len)
@@ -149,9 +179,15 @@ const char *ip_prefix_format(const struct ip_prefix *p, char *buf, size_t len)
 
 const char *mac_format(const uint8_t mac[ETH_ADDR_LEN], char *buf, size_t len)
 {
-	snprintf(buf, len, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-		 mac[4], mac[5]);
-	return buf;
+	static const char hex[] = "0123456789abcdef";
+	char text[MAC_STRLEN];
+
+	for (unsigned int i = 0; i < ETH_ADDR_LEN; i++) {
+		text[3 * i] = hex[mac[i] >> 4];
+		text[3 * i + 1] = hex[mac[i] & 15];
+		text[3 * i + 2] = i < ETH_ADDR_LEN - 1 ? ':' : '\0';
+	}
+	return fit(text, buf, len);
 }
 
 bool ip_prefix_covers(const struct ip_prefix *p, const struct ip_addr *a)

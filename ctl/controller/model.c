@@ -138,7 +138,7 @@ static void read_labels(struct object *o, const struct doc *d, struct problems *
 	o->labels = calloc(d->n ?: 1, sizeof(*o->labels));
 	p->no_memory |= !o->labels;
 	for (const struct doc *child = d->first; o->labels && child; child = child->next) {
-		size_t old = problems_enter(p, ".%s", doc_show(child->key, shown, sizeof(shown)));
+		size_t old = problems_enter(p, doc_show(child->key, shown, sizeof(shown)));
 
 		read_label(o, child, p);
 		problems_leave(p, old);
@@ -181,7 +181,7 @@ static void read_header_name(const struct doc *d, const char *field, const char 
 			     char *out, size_t max, struct problems *p)
 {
 	const struct doc *value = doc_find(d, field);
-	size_t old = problems_enter(p, "%s", field);
+	size_t old = problems_enter(p, field);
 	const char *text = value ? text_of(value, p, "a name") : fallback;
 
 	if (text && model_name_check(text, max))

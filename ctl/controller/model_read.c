@@ -282,7 +282,7 @@ static void read_names(const struct field *f, const struct doc *d, struct proble
 	if (!list_of(f, d, p) || !(list->v = array_new(d, sizeof(*list->v), p)))
 		return;
 	for (const struct doc *child = d->first; child; child = child->next, list->n++) {
-		size_t old = problems_enter(p, "[%u]", list->n);
+		size_t old = problems_enter_nth(p, "", list->n);
 
 		name_into(child, p, list->v[list->n], MODEL_NAME_LEN);
 		for (unsigned int i = 0; i < list->n && list->v[list->n][0]; i++)
@@ -314,7 +314,7 @@ static void read_addrs(const struct field *f, const struct doc *d, struct proble
 	if (!list_of(f, d, p) || !(list->v = array_new(d, sizeof(*list->v), p)))
 		return;
 	for (const struct doc *child = d->first; child; child = child->next) {
-		size_t old = problems_enter(p, "[%u]", list->n);
+		size_t old = problems_enter_nth(p, "", list->n);
 
 		if (addr_into(child, p, &list->v[list->n].ip)) {
 			check_addr(f, child, p, list);
@@ -331,7 +331,7 @@ static void read_prefixes(const struct field *f, const struct doc *d, struct pro
 	if (!list_of(f, d, p) || !(list->v = array_new(d, sizeof(*list->v), p)))
 		return;
 	for (const struct doc *child = d->first; child; child = child->next) {
-		size_t old = problems_enter(p, "[%u]", list->n);
+		size_t old = problems_enter_nth(p, "", list->n);
 
 		if (prefix_into(child, p, &list->v[list->n]))
 			list->n++;
@@ -366,7 +366,7 @@ static void read_list(const struct field *f, const struct doc *d, struct problem
 		return;
 	*(char **)out = array;
 	for (const struct doc *child = d->first; child; child = child->next, ++*n) {
-		size_t old = problems_enter(p, "[%u]", *n);
+		size_t old = problems_enter_nth(p, "", *n);
 
 		fields_init(f->fields, array + *n * f->size);
 		fields_read(f->fields, child, p, array + *n * f->size);
@@ -392,8 +392,7 @@ void field_read(const struct field *f, const struct doc *d, struct problems *p, 
 	read[f->type](f, d, p, out);
 }
 
-static void unknown_field(const struct field *fields, const struct doc *d, struct problems *p,
-			  const char *dot)
+static void unknown_field(const struct field *fields, const struct doc *d, struct problems *p)
 {
 	const char *names[16] = {}, *near;
 	char shown[SHOWN_LEN], known[320] = "";
@@ -406,7 +405,7 @@ static void unknown_field(const struct field *fields, const struct doc *d, struc
 				fields->name);
 	}
 	near = suggest(d->key, names, n);
-	old = problems_enter(p, "%s%s", dot, doc_show(d->key, shown, sizeof(shown)));
+	old = problems_enter(p, doc_show(d->key, shown, sizeof(shown)));
 	if (near)
 		problems_add(p, d->line, "unknown field; did you mean \"%s\"?", near);
 	else
@@ -426,13 +425,11 @@ void fields_unknown(const struct field *fields, const struct doc *map, struct pr
 {
 	for (const struct doc *d = map->first; d; d = d->next)
 		if (!find(fields, d->key))
-			unknown_field(fields, d, p, p->field_len ? "." : "");
+			unknown_field(fields, d, p);
 }
 
 void fields_read(const struct field *fields, const struct doc *map, struct problems *p, void *base)
 {
-	const char *dot = p->field_len ? "." : "";
-
 	if (map->kind != DOC_MAP) {
 		problems_add(p, map->line, "%s, but a map of fields is wanted",
 			     doc_kind_name(map->kind));
@@ -440,7 +437,7 @@ void fields_read(const struct field *fields, const struct doc *map, struct probl
 	}
 	for (const struct field *f = fields; f->name; f++) {
 		const struct doc *d = doc_find(map, f->name);
-		size_t old = problems_enter(p, "%s%s", dot, f->name);
+		size_t old = problems_enter(p, f->name);
 
 		if (d)
 			field_read(f, d, p, (char *)base + f->offset);

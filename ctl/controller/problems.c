@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void problems_init(struct problems *p)
 {
@@ -35,17 +36,40 @@ void problems_object(struct problems *p, const char *title)
 	problems_leave(p, 0);
 }
 
-size_t problems_enter(struct problems *p, const char *fmt, ...)
+static void append(struct problems *p, const char *text, size_t len)
 {
-	size_t old = p->field_len, room = sizeof(p->at.field) - old;
-	va_list args;
-	int n;
+	size_t room = sizeof(p->at.field) - 1 - p->field_len;
 
-	va_start(args, fmt);
-	n = vsnprintf(p->at.field + old, room, fmt, args);
-	va_end(args);
-	if (n > 0)
-		p->field_len += (size_t)n < room ? (size_t)n : room - 1;
+	len = len < room ? len : room;
+	memcpy(p->at.field + p->field_len, text, len);
+	p->field_len += len;
+	p->at.field[p->field_len] = '\0';
+}
+
+/* Every field of every object is entered, wrong or not: no printf here. */
+size_t problems_enter(struct problems *p, const char *field)
+{
+	size_t old = p->field_len;
+
+	if (old && *field)
+		append(p, ".", 1);
+	append(p, field, strlen(field));
+	return old;
+}
+
+size_t problems_enter_nth(struct problems *p, const char *list, unsigned int n)
+{
+	size_t old = p->field_len;
+	char digits[16], *at = &digits[sizeof(digits)];
+
+	*--at = ']';
+	do
+		*--at = '0' + n % 10;
+	while (n /= 10);
+	*--at = '[';
+	if (*list)
+		problems_enter(p, list);
+	append(p, at, &digits[sizeof(digits)] - at);
 	return old;
 }
 

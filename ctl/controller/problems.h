@@ -37,9 +37,10 @@ void problems_done(struct problems *p);
 /* The document and the object that is looked at from now on. */
 void problems_document(struct problems *p, int document, int line);
 void problems_object(struct problems *p, const char *title);
-/* Goes down to a field, until _leave() with what _enter() returned. */
-size_t problems_enter(struct problems *p, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* Goes down to a field, until _leave() with what _enter() returned. "": no further. */
+size_t problems_enter(struct problems *p, const char *field);
+/* To an element; @list: the field that holds it, "": where we are. */
+size_t problems_enter_nth(struct problems *p, const char *list, unsigned int n);
 void problems_leave(struct problems *p, size_t field_len);
 
 /* Adds one, at @line if that is not 0. */

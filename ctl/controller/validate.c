@@ -72,7 +72,7 @@ void changes_free(struct changes *c)
 
 void complain(struct validation *v, const char *field, const char *fmt, ...)
 {
-	size_t old = problems_enter(v->problems, "%s", field);
+	size_t old = problems_enter(v->problems, field);
 	char text[512];
 	va_list args;
 
@@ -199,7 +199,7 @@ static void check_revision(struct validation *v, struct change *c, const struct 
 static void check_writer(struct validation *v, const struct field *fields, const char *base)
 {
 	for (const struct field *f = fields; f->name; f++) {
-		size_t old = problems_enter(v->problems, ".%s", f->name);
+		size_t old = problems_enter(v->problems, f->name);
 
 		if (f->type == FIELD_SECTION)
 			check_writer(v, f->fields, base + f->offset);

@@ -193,7 +193,7 @@ static void check_addresses(struct validation *v, const struct instance *i,
 		const struct ip_addr *addr = &i->spec.addresses.v[a].ip;
 		const struct instance *other = model_set_by_address(v->set, net, addr, i);
 		const char *why = misfit(net, i, addr);
-		size_t old = problems_enter(v->problems, "spec.addresses[%u]", a);
+		size_t old = problems_enter_nth(v->problems, "spec.addresses", a);
 
 		ip_addr_format(addr, text, sizeof(text));
 		if (why)
@@ -311,7 +311,7 @@ static void check_host(struct validation *v, const struct host *h)
 	for (unsigned int a = 0; a < h->spec.underlay.n; a++) {
 		const struct host *other =
 			model_set_by_underlay(v->set, &h->spec.underlay.v[a].ip, h);
-		size_t old = problems_enter(v->problems, "spec.underlay[%u]", a);
+		size_t old = problems_enter_nth(v->problems, "spec.underlay", a);
 
 		if (other)
 			complain(v, "", "is the address of Host %s; give this host's own", other->o.name);
@@ -320,8 +320,9 @@ static void check_host(struct validation *v, const struct host *h)
 	for (unsigned int u = 0; u < h->spec.n_uplinks; u++) {
 		const char *device = h->spec.uplinks[u].device;
 		const struct instance *i = model_set_by_device(v->set, h, device, NULL);
-		size_t old = problems_enter(v->problems, "spec.uplinks[%u].device", u);
+		size_t old = problems_enter_nth(v->problems, "spec.uplinks", u);
 
+		problems_enter(v->problems, "device");
 		if (i)
 			complain(v, "", "%s is the device of Instance %s/%s; name another one", device,
 				 i->o.tenant, i->o.name);

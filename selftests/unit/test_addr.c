@@ -8,6 +8,8 @@
  */
 #include <lib/addr.h>
 
+#include <arpa/inet.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,6 +292,23 @@ static void test_round_trip(void **state)
 	}
 }
 
+/* Every byte of an IPv4 address in every place, as libc prints it. */
+static void test_prints_like_libc(void **state)
+{
+	char text[IP_ADDR_STRLEN], libc[INET_ADDRSTRLEN];
+
+	(void)state;
+	for (unsigned int i = 0; i < 4 * 256; i++) {
+		uint8_t b[4] = { 10, 200, 0, 99 };
+		struct ip_addr a;
+
+		b[i / 256] = i % 256;
+		inet_ntop(AF_INET, b, libc, sizeof(libc));
+		assert_int_equal(ip_addr_parse(libc, &a), 0);
+		assert_string_equal(ip_addr_format(&a, text, sizeof(text)), libc);
+	}
+}
+
 static void test_small_buffers(void **state)
 {
 	struct ip_addr a;
@@ -311,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_covers),
 		cmocka_unit_test(test_covers_like_its_twin),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_prints_like_libc),
 		cmocka_unit_test(test_small_buffers),
 	};
 
