@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,9 +32,16 @@ struct builder {
 	int key_line;
 	unsigned int n_nodes;
 	unsigned int n_documents;
-	int (*each)(void *arg, const struct doc *doc);	/* NULL: there is one document */
-	void *arg;
+	bool many;				/* documents; else there is one */
+	bool whole;				/* one of many is, in root */
 	bool done;
+};
+
+struct doc_reader {
+	struct builder b;
+	yaml_parser_t parser;
+	const char *text;
+	size_t len;
 };
 
 /* Frees depth first; the depth is bounded by DOC_DEPTH_MAX. */
@@ -284,27 +292,25 @@ static int refuse_alias(struct builder *b, const yaml_event_t *event)
 
 static int open_document(struct builder *b, const yaml_event_t *event)
 {
-	if (b->n_documents++ && !b->each)
+	if (b->n_documents++ && !b->many)
 		return refuse(b, event, "a second document begins here; a file holds one");
 	return 0;
 }
 
-/* Hands the document on, where there may be many. */
+/* Where there may be many, each is handed on, but for those without anything. */
 static int close_document(struct builder *b, const yaml_event_t *event)
 {
-	int err = 0;
-
 	(void)event;
-	if (!b->each)
+	if (!b->many)
 		return 0;
-	if (b->root->kind == DOC_NULL)
-		b->n_documents--;
-	else
-		err = b->each(b->arg, b->root);
+	b->n_nodes = 0;
+	b->whole = b->root->kind != DOC_NULL;
+	if (b->whole)
+		return 0;
+	b->n_documents--;
 	doc_free(b->root);
 	b->root = NULL;
-	b->n_nodes = 0;
-	return err;
+	return 0;
 }
 
 static int pass(struct builder *b, const yaml_event_t *event)
@@ -317,7 +323,7 @@ static int pass(struct builder *b, const yaml_event_t *event)
 static int finish(struct builder *b, const yaml_event_t *event)
 {
 	b->done = true;
-	if (b->each ? !b->n_documents : !b->root || b->root->kind == DOC_NULL)
+	if (b->many ? !b->n_documents : !b->root || b->root->kind == DOC_NULL)
 		return refuse(b, event, "the file is empty");
 	return 0;
 }
@@ -362,64 +368,124 @@ static int parser_error(struct builder *b, const yaml_parser_t *parser, const ch
 			 parser->context ? parser->context : "");
 }
 
-static int build(struct builder *b, yaml_parser_t *parser, const char *text, size_t len)
+/* At most *@n events, until the end or a whole document. */
+static int build(struct doc_reader *r, unsigned int *n)
 {
+	struct builder *b = &r->b;
 	int err = 0;
 
-	while (!err && !b->done) {
+	while (!err && !b->done && !b->whole && *n) {
 		yaml_event_t event;
 
-		if (!yaml_parser_parse(parser, &event))
-			return parser_error(b, parser, text, len);
+		if (!yaml_parser_parse(&r->parser, &event))
+			return parser_error(b, &r->parser, r->text, r->len);
 		err = handlers[event.type](b, &event);
 		yaml_event_delete(&event);
+		--*n;
 	}
 	return err;
 }
 
-/* Leaves what was built in b->root; on an error, nothing. */
-static int parse(struct builder *b, const char *text, size_t len)
+static int reader_init(struct doc_reader *r, bool many, const char *name, const char *text,
+		       size_t len, struct error *e)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	yaml_parser_t parser;
-	int err;
 
+	*r = (struct doc_reader){ .b = { .name = name, .error = e, .many = many } };
 	if (len > DOC_SIZE_MAX)
-		return error_set(b->error, -EFBIG, "%s: larger than %u bytes", b->name, DOC_SIZE_MAX);
+		return error_set(e, -EFBIG, "%s: larger than %u bytes", name, DOC_SIZE_MAX);
 	if (len >= 3 && !memcmp(text, bom, 3)) {
 		text += 3;
 		len -= 3;
 	}
-	if (!yaml_parser_initialize(&parser))
-		return out_of_memory(b);
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	err = build(b, &parser, text, len);
-	yaml_parser_delete(&parser);
-	free(b->key);
-	if (err) {
-		doc_free(b->root);
-		b->root = NULL;
-	}
-	return err;
+	if (!yaml_parser_initialize(&r->parser))
+		return out_of_memory(&r->b);
+	r->text = text;
+	r->len = len;
+	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, len);
+	return 0;
+}
+
+static void reader_done(struct doc_reader *r)
+{
+	yaml_parser_delete(&r->parser);
+	free(r->b.key);
+	doc_free(r->b.root);
 }
 
 int doc_parse(const char *name, const char *text, size_t len, struct doc **ret, struct error *e)
 {
-	struct builder b = {.name = name, .error = e};
-	int err = parse(&b, text, len);
+	unsigned int all = UINT_MAX;
+	struct doc_reader r;
+	int err = reader_init(&r, false, name, text, len, e);
 
-	if (!err)
-		*ret = b.root;
+	if (err)
+		return err;
+	err = build(&r, &all);
+	if (!err) {
+		*ret = r.b.root;
+		r.b.root = NULL;
+	}
+	reader_done(&r);
 	return err;
+}
+
+int doc_reader_new(const char *name, const char *text, size_t len, struct doc_reader **ret,
+		   struct error *e)
+{
+	struct doc_reader *r = malloc(sizeof(*r));
+	int err = r ? reader_init(r, true, name, text, len, e) :
+		      error_set(e, -ENOMEM, "%s: no memory", name);
+
+	if (err)
+		free(r);
+	else
+		*ret = r;
+	return err;
+}
+
+int doc_reader_next(struct doc_reader *r, unsigned int *n, struct doc **ret, struct error *e)
+{
+	int err;
+
+	r->b.error = e;
+	err = build(r, n);
+	*ret = NULL;
+	if (!err && r->b.whole) {
+		*ret = r->b.root;
+		r->b.root = NULL;
+		r->b.whole = false;
+	}
+	return err ?: !r->b.done;
+}
+
+void doc_reader_free(struct doc_reader *r)
+{
+	if (!r)
+		return;
+	reader_done(r);
+	free(r);
 }
 
 int doc_parse_each(const char *name, const char *text, size_t len,
 		   int (*each)(void *arg, const struct doc *doc), void *arg, struct error *e)
 {
-	struct builder b = {.name = name, .error = e, .each = each, .arg = arg};
+	struct doc_reader *r;
+	struct doc *doc;
+	int err = doc_reader_new(name, text, len, &r, e), more;
 
-	return parse(&b, text, len);
+	if (err)
+		return err;
+	do {
+		unsigned int all = UINT_MAX;
+
+		more = doc_reader_next(r, &all, &doc, e);
+		err = doc ? each(arg, doc) : 0;
+		doc_free(doc);
+	} while (more > 0 && !err);
+	doc_reader_free(r);
+	return err ?: more;
 }
 
 /* Reads on until the file ends or @len exceeds the limit, so that the caller sees it is too large. */

@@ -57,6 +57,17 @@ int doc_parse(const char *name, const char *text, size_t len, struct doc **ret, 
  */
 int doc_parse_each(const char *name, const char *text, size_t len,
 		   int (*each)(void *arg, const struct doc *doc), void *arg, struct error *e);
+/*
+ * The same in steps, for whoever has something else to do between them: *@ret is the
+ * next document, to free, or NULL if *@n keys, values and brackets were not all of it;
+ * what was used of them is taken off. 1: there is more to come, 0: that was all. The text
+ * must stay.
+ */
+struct doc_reader;
+int doc_reader_new(const char *name, const char *text, size_t len, struct doc_reader **ret,
+		   struct error *e);
+int doc_reader_next(struct doc_reader *r, unsigned int *n, struct doc **ret, struct error *e);
+void doc_reader_free(struct doc_reader *r);	/* NULL is allowed */
 void doc_free(struct doc *doc);		/* NULL is allowed */
 
 /* The value of @key in @map, or NULL. */

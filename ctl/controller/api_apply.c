@@ -4,6 +4,9 @@
  *
  *	body ──doc.h──► documents ──model.h──► changes ──fm_apply()──► done ──wait──► programmed
  *
+ * Reading a large body takes many turns of the loop, like judging it (fm.c), so that
+ * sessions and other writers do not wait for it.
+ *
  * A document with `delete: true` deletes what it names. With ?wait the answer comes
  * when all concerned hosts have acknowledged, or names those that have not.
  */
@@ -17,6 +20,9 @@
 #include <lib/clock.h>
 #include <lib/doc_json.h>
 
+#define SLICE 8192u			/* keys, values and brackets of a body read in one turn of the loop */
+#define OBJECT_COST 24u			/* making an object of them costs as much as reading so many */
+
 struct writing {
 	struct api *api;
 	struct http_request *r;			/* NULL: the client is gone */
@@ -28,6 +34,12 @@ struct writing {
 	bool dry_run, one;			/* one: answered with the object itself */
 	uint64_t wait_s;
 	int document;				/* the one being read */
+	/* A body that is being read: */
+	struct doc_reader *reader;
+	struct doc *list;			/* one that was read; NULL: none yet */
+	const struct doc *next;			/* of it, the next object; NULL: no more */
+	int more;				/* the reader has some */
+	struct event *turn;
 };
 
 static void writing_free(struct writing *w)
@@ -35,6 +47,10 @@ static void writing_free(struct writing *w)
 	changes_free(&w->changes);
 	problems_done(&w->problems);
 	cJSON_Delete(w->answer);
+	doc_reader_free(w->reader);
+	doc_free(w->list);
+	if (w->turn)
+		event_free(w->turn);
 	free(w);
 }
 
@@ -253,16 +269,59 @@ static int add_object(struct writing *w, const struct doc *d)
 	return err == -ENOMEM ? err : 0;	/* what is wrong is in the problems */
 }
 
-/* A document is an object or a list of objects. */
-static int add_document(void *arg, const struct doc *d)
+/* The next document, or a part of it: an object or a list of objects. */
+static int read_document(struct writing *w, unsigned int *slice, struct error *e)
+{
+	w->more = doc_reader_next(w->reader, slice, &w->list, e);
+	if (w->list)
+		w->next = w->list->kind == DOC_LIST ? w->list->first : w->list;
+	return w->more < 0 ? w->more : 0;
+}
+
+static int add_objects(struct writing *w, unsigned int *slice)
 {
 	int err = 0;
 
-	if (d->kind != DOC_LIST)
-		return add_object(arg, d);
-	for (const struct doc *child = d->first; child && !err; child = child->next)
-		err = add_object(arg, child);
+	for (; !err && w->next && *slice; *slice -= *slice < OBJECT_COST ? *slice : OBJECT_COST) {
+		err = add_object(w, w->next);
+		w->next = w->next->next;
+	}
+	if (!w->next) {
+		doc_free(w->list);
+		w->list = NULL;
+	}
 	return err;
+}
+
+static void body_read(struct writing *w, int err, struct error *e)
+{
+	doc_reader_free(w->reader);
+	w->reader = NULL;
+	if (err == -E2BIG)
+		error_set(e, -EFBIG, "more than %d documents in one transaction; apply them in parts",
+			  API_DOCUMENTS_MAX);
+	if (err || w->problems.n)
+		refuse(w, e);
+	else
+		submit(w);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval now = {};
+	struct writing *w = arg;
+	unsigned int slice = SLICE;
+	struct error e = {};
+	int err = 0;
+
+	(void)fd;
+	(void)what;
+	while (!err && slice && (w->list || w->more))
+		err = w->list ? add_objects(w, &slice) : read_document(w, &slice, &e);
+	if (!err && (w->list || w->more))
+		event_add(w->turn, &now);
+	else
+		body_read(w, err, &e);
 }
 
 void api_apply(struct api *a, struct http_request *r)
@@ -276,14 +335,15 @@ void api_apply(struct api *a, struct http_request *r)
 	if (!w)
 		return;
 	body = http_body(r, &len);
-	err = doc_parse_each("body", body, len, add_document, w, &e);
-	if (err == -E2BIG)
-		error_set(&e, -EFBIG, "more than %d documents in one transaction; apply them in parts",
-			  API_DOCUMENTS_MAX);
-	if (err || w->problems.n)
-		refuse(w, &e);
-	else
-		submit(w);
+	w->turn = evtimer_new(a->base, on_turn, w);
+	err = w->turn ? doc_reader_new("body", body, len, &w->reader, &e) : -ENOMEM;
+	if (err) {
+		refuse(w, err == -ENOMEM ? &(struct error){ .err = err } : &e);
+		return;
+	}
+	w->more = 1;
+	http_on_gone(r, writing_gone, w);
+	on_turn(-1, 0, w);
 }
 
 /* What the path says may be left out of the body, and must not differ from it. */

@@ -20,6 +20,8 @@
 #include <lib/log.h>
 
 #define TRIES_MAX 20			/* lost compares until somebody is told to try later */
+#define LOST "other changes came first, again and again; try later"
+#define SLICE 256u			/* changes judged in one turn of the loop */
 #define VNI_MAX ((1u << 24) - 1)
 
 struct fm_request {
@@ -27,6 +29,7 @@ struct fm_request {
 	struct lane *lane;
 	struct changes changes;
 	struct problems problems;
+	struct validate_progress progress;
 	char writer[MODEL_TENANT_LEN];		/* "": the operator */
 	bool dry_run, written;
 	unsigned int tries;
@@ -60,6 +63,14 @@ struct fm {
 static void lane_go(struct lane *lane)
 {
 	event_active(lane->go, 0, 0);
+}
+
+/* Goes on when others have had their turn. */
+static void lane_go_later(struct lane *lane)
+{
+	static const struct timeval now = {};
+
+	event_add(lane->go, &now);
 }
 
 static void request_free(struct fm_request *r)
@@ -163,8 +174,7 @@ static void on_written(void *arg, const struct store_reply *reply)
 	if (reply->err == -ESTALE && ++lane->first->tries < TRIES_MAX)
 		lane_go(lane);
 	else if (reply->err == -ESTALE)
-		finish(lane, -EAGAIN, "other changes came first, again and again; try later",
-		       replica_revision(lane->replica));
+		finish(lane, -EAGAIN, LOST, replica_revision(lane->replica));
 	else
 		finish(lane, reply->err, reply->text, replica_revision(lane->replica));
 }
@@ -218,7 +228,8 @@ static int write_changes(struct lane *lane, unsigned int n)
 	return 0;
 }
 
-static void decide(struct lane *lane)
+/* Judges the first request, or a part of it if it is large: 1. */
+static int judge(struct lane *lane)
 {
 	struct fm_request *r = lane->first;
 	struct validate_options options = {
@@ -227,15 +238,35 @@ static void decide(struct lane *lane)
 		.vni_max = lane->fm->options.vni_max,
 		.vni_next = lane->vni_next,
 	};
-	int64_t now = replica_revision(lane->replica);
-	unsigned int n;
 	int err;
 
-	problems_done(&r->problems);		/* of an earlier try */
-	err = validate(&lane->fm->set, &r->changes, &options, &r->problems);
+	if (!r->progress.prepared)
+		problems_done(&r->problems);	/* of an earlier try */
+	do
+		err = validate_some(&lane->fm->set, &r->changes, &options, &r->problems,
+				    &r->progress, SLICE);
+	while (err == 1 && r->changes.n <= SLICE);
+	if (err != 1)
+		r->progress = (struct validate_progress){};
+	if (err == -EAGAIN && ++r->tries < TRIES_MAX)
+		err = 1;
+	return err;
+}
+
+static void decide(struct lane *lane)
+{
+	struct fm_request *r = lane->first;
+	int64_t now = replica_revision(lane->replica);
+	int err = judge(lane);
+	unsigned int n;
+
+	if (err == 1) {
+		lane_go_later(lane);
+		return;
+	}
 	n = count_writes(&r->changes);
 	if (err || r->dry_run || !n) {
-		finish(lane, err, err == -ENOMEM ? "no memory" : "", now);
+		finish(lane, err, err == -ENOMEM ? "no memory" : err == -EAGAIN ? LOST : "", now);
 		return;
 	}
 	if (n + 1 > store_limits(lane->fm->store).txn_ops) {

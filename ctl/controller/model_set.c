@@ -415,6 +415,7 @@ struct object *model_set_put(struct model_set *s, struct object *o, struct objec
 	struct object *here = model_set_placeholder(s, o->kind, o->tenant, o->name);
 	struct object *old = NULL;
 
+	s->generation++;
 	if (!here) {
 		check_memory(index_add(&s->objects[o->kind], o));
 		here = o;
@@ -442,6 +443,7 @@ struct object *model_set_del(struct model_set *s, enum kind kind, const char *te
 
 	if (!here)
 		return NULL;
+	s->generation++;
 	unlink_content(s, here);
 	if (!is_referred_to(here)) {
 		index_del(&s->objects[kind], here);

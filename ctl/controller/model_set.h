@@ -27,6 +27,7 @@
 struct model_set {
 	struct index objects[KIND_COUNT];	/* struct object, by tenant and name */
 	unsigned int n_present[KIND_COUNT];
+	uint64_t generation;			/* another one with every put and delete */
 	struct index addresses;			/* struct addr_use, by network and address */
 	struct index macs;			/* struct instance, by network and MAC */
 	struct index vnis;			/* struct network */

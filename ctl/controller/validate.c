@@ -234,22 +234,20 @@ static void prepare_put(struct validation *v, struct change *c, const struct obj
 	free(old_text);
 }
 
-static void prepare(struct validation *v, struct changes *c, bool *ret_stale)
+static void prepare(struct validation *v, struct change *c, bool *ret_stale)
 {
-	for (unsigned int i = 0; i < c->n; i++) {
-		const struct object *old = find_old(v, c->v[i].object);
+	const struct object *old = find_old(v, c->object);
 
-		reset_to_given(&c->v[i]);
-		at_change(v, &c->v[i]);
-		check_revision(v, &c->v[i], old, ret_stale);
-		if (!c->v[i].del) {
-			prepare_put(v, &c->v[i], old);
-			continue;
-		}
-		c->v[i].outcome = old ? OUTCOME_DELETED : OUTCOME_UNCHANGED;
-		if (!old)
-			complain(v, "", "does not exist, so it cannot be deleted");
+	reset_to_given(c);
+	at_change(v, c);
+	check_revision(v, c, old, ret_stale);
+	if (!c->del) {
+		prepare_put(v, c, old);
+		return;
 	}
+	c->outcome = old ? OUTCOME_DELETED : OUTCOME_UNCHANGED;
+	if (!old)
+		complain(v, "", "does not exist, so it cannot be deleted");
 }
 
 static int by_object(const void *a, const void *b)
@@ -498,23 +496,53 @@ static int apply_and_check(struct validation *v, struct changes *c)
 	return 0;
 }
 
-int validate(struct model_set *s, struct changes *c, const struct validate_options *options,
-	     struct problems *p)
+/* The whole at once: nobody else may see the set meanwhile. */
+static int judge(struct validation *v, struct changes *c, struct validate_progress *at)
+{
+	if (at->generation != v->set->generation)
+		return -EAGAIN;
+	if (at->stale)
+		return -ESTALE;
+	if (apply_and_check(v, c) || v->problems->no_memory)
+		return -ENOMEM;
+	if (v->problems->n)
+		return -EINVAL;
+	c->vni_next = v->vni_next;
+	at->judged = true;
+	return 1;
+}
+
+int validate_some(struct model_set *s, struct changes *c, const struct validate_options *options,
+		  struct problems *p, struct validate_progress *at, unsigned int n)
 {
 	struct validation v = {
 		.set = s, .options = options, .problems = p, .vni_next = options->vni_next,
 	};
-	bool stale = false;
 
-	prepare(&v, c, &stale);
-	if (stale)
-		return -ESTALE;
-	if (apply_and_check(&v, c) || p->no_memory)
+	if (!at->prepared)
+		at->generation = s->generation;
+	if (at->prepared < c->n) {
+		for (; n && at->prepared < c->n; n--)
+			prepare(&v, &c->v[at->prepared++], &at->stale);
+		return 1;
+	}
+	if (!at->judged)
+		return judge(&v, c, at);
+	for (; n && at->settled < c->n; n--)
+		settle(&v, &c->v[at->settled++]);
+	if (p->no_memory)
 		return -ENOMEM;
-	if (p->n)
-		return -EINVAL;
-	c->vni_next = v.vni_next;
-	for (unsigned int i = 0; i < c->n; i++)
-		settle(&v, &c->v[i]);
-	return p->no_memory ? -ENOMEM : 0;
+	return at->settled < c->n;
+}
+
+int validate(struct model_set *s, struct changes *c, const struct validate_options *options,
+	     struct problems *p)
+{
+	struct validate_progress at = {};
+	int err;
+
+	do
+		err = validate_some(s, c, options, p, &at, c->n);
+	while (err == 1);
+	return err;
 }

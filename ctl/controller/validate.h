@@ -60,3 +60,18 @@ struct validate_options {
  */
 int validate(struct model_set *s, struct changes *c, const struct validate_options *options,
 	     struct problems *p);
+
+/* How far a transaction has been judged; begins as zero. */
+struct validate_progress {
+	unsigned int prepared, settled;		/* changes */
+	bool stale, judged;
+	uint64_t generation;			/* of the set that they were prepared for */
+};
+
+/*
+ * The same in steps of @n changes, so that others get their turns between them. 1: call
+ * again. Only judging the whole, a fifth of the work, is one step. -EAGAIN: the set
+ * changed before that; begin anew.
+ */
+int validate_some(struct model_set *s, struct changes *c, const struct validate_options *options,
+		  struct problems *p, struct validate_progress *at, unsigned int n);

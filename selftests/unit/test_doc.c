@@ -270,6 +270,61 @@ static void test_files(void **state)
 	expect_int("endless", doc_load("/dev/zero", &d, &e), -EFBIG);
 }
 
+/* Many documents, a part of the text at a time: the same ones, whatever the steps. */
+static void test_reader_in_steps(void **state)
+{
+	static const char text[] = "a: 1\n---\n---\n[{b: 2}, {c: 3}]\n---\n~\n---\nd: {e: [4, 5]}\n";
+
+	(void)state;
+	for (unsigned int step = 1; step < 40; step++) {
+		struct doc_reader *r;
+		struct error e = {};
+		unsigned int n = 0;
+		struct doc *doc;
+		int more;
+
+		assert_int_equal(doc_reader_new("t", text, strlen(text), &r, &e), 0);
+		do {
+			unsigned int left = step;
+
+			more = doc_reader_next(r, &left, &doc, &e);
+			assert_true(more >= 0 && (doc || !more || !left));
+			if (!doc)
+				continue;
+			assert_true(n < 3);
+			assert_int_equal(doc->n, n == 1 ? 2 : 1);
+			assert_int_equal(doc->kind, n == 1 ? DOC_LIST : DOC_MAP);
+			doc_free(doc);
+			n++;
+		} while (more);
+		assert_int_equal(n, 3);
+		doc_reader_free(r);
+	}
+}
+
+/* Left in the middle, nothing is kept; a fault is found where it is. */
+static void test_reader_ends_early(void **state)
+{
+	static const char text[] = "a: {b: [1, 2]}\n---\nc: *d\n";
+	unsigned int left = 6, all = 1000;
+	struct doc_reader *r;
+	struct error e = {};
+	struct doc *doc;
+
+	(void)state;
+	assert_int_equal(doc_reader_new("t", text, strlen(text), &r, &e), 0);
+	assert_int_equal(doc_reader_next(r, &left, &doc, &e), 1);
+	assert_null(doc);
+	doc_reader_free(r);
+	assert_int_equal(doc_reader_new("t", text, strlen(text), &r, &e), 0);
+	assert_int_equal(doc_reader_next(r, &all, &doc, &e), 1);
+	assert_non_null(doc);
+	doc_free(doc);
+	assert_int_equal(doc_reader_next(r, &all, &doc, &e), -EBADMSG);
+	expect_part("alias", e.text, "t:3: aliases");
+	doc_reader_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +337,8 @@ int main(void)
 		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_reader_in_steps),
+		cmocka_unit_test(test_reader_ends_early),
 	};
 
 	return cmocka_run_group_tests_name("doc", tests, NULL, NULL);

@@ -321,6 +321,44 @@ static void test_race_for_addresses(void **state)
 	event_base_free(base);
 }
 
+/* One that takes many turns of the loop; another manager writes in the middle of it. */
+static void test_large(void **state)
+{
+	struct event_base *base = event_base_new();
+	struct outcome_seen large, small;
+	struct changes c = {};
+	struct site a, b;
+
+	(void)state;
+	open_site(&a, base);
+	open_site(&b, base);
+	small = apply(&a, WORLD);
+	catch_up(&b, small.revision);
+	for (unsigned int i = 0; i < 2000; i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "{kind: Instance, tenant: a, name: i%u, spec: {network: big}}", i);
+		changes_add(&c, object_of(line), false, i, 0);
+	}
+	changes_add(&c, object_of("{kind: Network, tenant: a, name: big}"), false, 2000, 0);
+	changes_add(&c, object_of("{kind: Subnet, tenant: a, name: big, spec: {network: big, prefix: 10.8.0.0/16}}"),
+		    false, 2001, 0);
+	large = (struct outcome_seen){};
+	assert_non_null(fm_apply(a.fm, &c, NULL, false, on_done, &large));
+	turn(base);
+	small = apply(&b, "{kind: Network, tenant: a, name: other}");
+	assert_int_equal(small.err, 0);
+	await(&a, &large);
+	expect_text("large", large.why, "");
+	assert_int_equal(large.err, 0);
+	assert_int_equal(fm_set(a.fm)->n_present[KIND_INSTANCE], 2000);
+	catch_up(&b, large.revision);
+	assert_int_equal(fm_set(b.fm)->n_present[KIND_INSTANCE], 2000);
+	close_site(&a);
+	close_site(&b);
+	event_base_free(base);
+}
+
 static void on_put(void *arg, const struct store_reply *r)
 {
 	assert_int_equal(r->err, 0);
@@ -404,7 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_dir(test_one), in_dir(test_vnis_go_round), in_dir(test_race),
-		in_dir(test_race_for_addresses), in_dir(test_scopes), in_dir(test_leaves_early),
+		in_dir(test_race_for_addresses), in_dir(test_large), in_dir(test_scopes), in_dir(test_leaves_early),
 	};
 
 	log_init("test_fm");

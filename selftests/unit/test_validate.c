@@ -420,12 +420,38 @@ static void test_tenant_writes(void **state)
 	model_set_done(&s);
 }
 
+/* What was prepared for a set that is another one by now is not judged by it. */
+static void test_set_changes_meanwhile(void **state)
+{
+	struct validate_progress at = {};
+	struct changes c = {};
+	struct model_set s;
+	struct problems p;
+
+	(void)state;
+	model_set_init(&s);
+	put_all(&s, world);
+	problems_init(&p);
+	add_line(&c, "{kind: Instance, tenant: acme, name: web, labels: {a: b}, spec: {network: front}}");
+	assert_int_equal(validate_some(&s, &c, &operator, &p, &at, 1), 1);
+	model_free(model_set_del(&s, KIND_INSTANCE, "acme", "web"));
+	assert_int_equal(validate_some(&s, &c, &operator, &p, &at, 1), -EAGAIN);
+	at = (struct validate_progress){};
+	while (at.settled < 1)
+		assert_true(validate_some(&s, &c, &operator, &p, &at, 1) >= 0);
+	assert_int_equal(c.v[0].outcome, OUTCOME_CREATED);
+	problems_done(&p);
+	changes_free(&c);
+	model_set_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules), cmocka_unit_test(test_allocation),
 		cmocka_unit_test(test_vnis_go_round),
 		cmocka_unit_test(test_revisions), cmocka_unit_test(test_dense_mesh), cmocka_unit_test(test_tenant_writes),
+		cmocka_unit_test(test_set_changes_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -373,13 +373,16 @@ static void step(struct model_set *s, unsigned int seed, unsigned int *taken)
 	static const struct validate_options options = { .vni_min = 1, .vni_max = 16777215 };
 	struct plain after = list_of(s);
 	struct changes c = {};
+	struct validate_progress at = {};
 	char *before = set_text(s), *behind;
 	bool right = random_changes(&after, &c) && judge(&after);
 	struct problems p;
 	int err;
 
 	problems_init(&p);
-	err = validate(s, &c, &options, &p);
+	do
+		err = validate_some(s, &c, &options, &p, &at, 1 + dice(3));
+	while (err == 1);
 	if (!err != right)
 		fail_msg("seed %u: %s, but the twin says %s\n%s\nof these:\n%s", seed,
 			 err ? "refused" : "taken", right ? "right" : "wrong",
