@@ -176,21 +176,35 @@ static void undo_change(struct state *s)
 {
 	struct error e = {};
 
-	change_done(&s->change);
+	state_endpoints_asked_done(s);
 	state_endpoints_undo(s);
+	if (!s->next)
+		return;
+	change_done(&s->change);
 	if (!s->agent->held && change_make(s->agent, s->agent->config, &e))
 		log_error("cannot go back to the state before", "error", e.text);
+}
+
+/* Where packets are to go is known, as far as it can be. */
+static bool resolved(const struct state *s)
+{
+	return (!s->next || change_resolved(s->agent)) && state_endpoints_resolved(s);
 }
 
 static void finish(struct state *s)
 {
 	struct error e = {};
+	int err;
 
-	if (change_finish(&s->change, s->agent, &e)) {
+	err = state_endpoints_add(s, &e);
+	if (!err && s->next)
+		err = change_finish(&s->change, s->agent, &e);
+	if (err) {
 		undo_change(s);
 		refuse(s, &e, NULL);
 		return;
 	}
+	state_endpoints_asked_done(s);
 	change_done(&s->change);
 	succeed(s);
 }
@@ -213,21 +227,16 @@ static void begin(struct state *s)
 		refuse(s, &e, &blame);
 		return;
 	}
-	if (state_endpoints_add(s, &e)) {
-		state_endpoints_undo(s);
-		refuse(s, &e, NULL);
-		return;
-	}
-	if (only_endpoints) {
-		succeed(s);
-		return;
-	}
-	if (change_begin(&s->change, s->agent, s->next, &e)) {
+	if (s->next)
+		err = change_begin(&s->change, s->agent, s->next, &e);
+	if (!err)
+		err = state_endpoints_ask(s, &e);
+	if (err) {
 		undo_change(s);
 		refuse(s, &e, NULL);
 		return;
 	}
-	if (change_resolved(s->agent))
+	if (resolved(s))
 		finish(s);
 	else
 		arm(s, RESOLVE_POLL_MS);
@@ -274,7 +283,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	if (s->changing) {
-		if (change_resolved(s->agent) ||
+		if (resolved(s) ||
 		    clock_now_ns() - s->began_ns > RESOLVE_MAX_MS * NS_PER_MS)
 			finish(s);
 		else
@@ -465,6 +474,7 @@ void state_free(struct state *s)
 		return;
 	if (s->changing)
 		change_done(&s->change);
+	free(s->asked);
 	state_disk_close(s);
 	if (s->timer)
 		event_free(s->timer);

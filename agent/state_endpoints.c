@@ -16,6 +16,7 @@
 
 #include <agent/agent.h>
 #include <agent/endpoints.h>
+#include <agent/underlay.h>
 #include <lib/log.h>
 
 #define BATCH 256u
@@ -86,6 +87,58 @@ static void set(const struct object *o, void *arg)
 		b->err = error_set(b->e, -EINVAL, "%s: its network is not here", o->id);
 }
 
+/* Ahead of all: a host that nobody knew yet would have its first packets dropped. */
+struct asking {
+	struct state *s;
+	struct error *e;
+	int err;
+};
+
+static void ask(const struct object *was, const struct object *is, void *arg)
+{
+	struct asking *a = arg;
+	struct state *s = a->s;
+	struct ip_addr *more;
+
+	if (a->err || !was || !was->endpoint || !is || !is->endpoint ||
+	    ip_addr_equal(&was->endpoint->host, &is->endpoint->host) ||
+	    (s->n_asked && ip_addr_equal(&s->asked[s->n_asked - 1], &is->endpoint->host)) ||
+	    underlay_host_settled(s->agent->underlay, &is->endpoint->host))
+		return;
+	more = reallocarray(s->asked, s->n_asked + 1, sizeof(*more));
+	if (more)
+		s->asked = more;
+	if (more && underlay_claim(s->agent->underlay, &is->endpoint->host))
+		s->asked[s->n_asked++] = is->endpoint->host;
+	else
+		a->err = error_set(a->e, -ENOSPC, "no next hop id or memory for another host");
+}
+
+int state_endpoints_ask(struct state *s, struct error *e)
+{
+	struct asking a = { .s = s, .e = e };
+
+	object_set_changes(s->objects, ask, &a);
+	return a.err;
+}
+
+bool state_endpoints_resolved(const struct state *s)
+{
+	for (unsigned int i = 0; i < s->n_asked; i++)
+		if (!underlay_host_settled(s->agent->underlay, &s->asked[i]))
+			return false;
+	return true;
+}
+
+void state_endpoints_asked_done(struct state *s)
+{
+	for (unsigned int i = 0; i < s->n_asked; i++)
+		underlay_unclaim(s->agent->underlay, &s->asked[i]);
+	free(s->asked);
+	s->asked = NULL;
+	s->n_asked = 0;
+}
+
 /* In front of the change: what is new, or has moved. */
 static void set_change(const struct object *was, const struct object *is, void *arg)
 {
@@ -103,7 +156,10 @@ int state_endpoints_add(struct state *s, struct error *e)
 	return b.err;
 }
 
-/* One that has moved is put back, one that is new goes. The set has not been rolled back yet. */
+/*
+ * One that has moved is put back, one that is new, or new under its number, goes. The set has not
+ * been rolled back yet.
+ */
 static void undo_set(const struct object *was, const struct object *is, void *arg)
 {
 	if (is && is->endpoint && was && was->endpoint->vni)
@@ -112,7 +168,8 @@ static void undo_set(const struct object *was, const struct object *is, void *ar
 
 static void undo_new(const struct object *was, const struct object *is, void *arg)
 {
-	if (is && is->endpoint && is->endpoint->vni && !was)
+	if (is && is->endpoint && is->endpoint->vni &&
+	    (!was || was->endpoint->vni != is->endpoint->vni))
 		add(arg, is->endpoint, flush_del);
 }
 

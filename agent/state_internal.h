@@ -35,6 +35,8 @@ struct state {
 	struct transaction *batch;
 	struct config *next;
 	struct change change;
+	struct ip_addr *asked;		/* hosts that endpoints move to, claimed until they have */
+	unsigned int n_asked;
 	uint64_t began_ns;
 	char refused[ERROR_TEXT_LEN];
 
@@ -54,9 +56,14 @@ struct state {
 int state_build(struct state *s, struct config **ret, struct state_blame *blame, struct error *e);
 
 /*
- * state_endpoints.c: the table follows the set. _add before the change, and undone if that
- * fails; _remove when it is in force. _sync makes it equal, whatever it was.
+ * state_endpoints.c: the table follows the set. _ask for the hosts that endpoints move to, which
+ * packets follow no sooner than it is known how to reach them, or that they do not answer: _resolved.
+ * _add before the change, and undone if that fails; _remove when it is in force. _asked_done in either
+ * case. _sync makes it equal, whatever it was.
  */
+int state_endpoints_ask(struct state *s, struct error *e);
+bool state_endpoints_resolved(const struct state *s);
+void state_endpoints_asked_done(struct state *s);
 int state_endpoints_add(struct state *s, struct error *e);
 void state_endpoints_undo(struct state *s);
 void state_endpoints_remove(struct state *s);

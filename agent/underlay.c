@@ -425,6 +425,13 @@ uint32_t underlay_host_id(const struct underlay *u, const struct ip_addr *addr)
 	return r ? r->id : 0;
 }
 
+bool underlay_host_settled(const struct underlay *u, const struct ip_addr *addr)
+{
+	const struct remote *r = find(u, addr);
+
+	return r && remote_settled(r);
+}
+
 bool underlay_reachable(const struct underlay *u, const struct ip_addr *addr)
 {
 	const struct remote *r = find(u, addr);

@@ -44,6 +44,8 @@ void underlay_forget(struct underlay *u);
 uint32_t underlay_claim(struct underlay *u, const struct ip_addr *addr);
 void underlay_unclaim(struct underlay *u, const struct ip_addr *addr);
 uint32_t underlay_host_id(const struct underlay *u, const struct ip_addr *addr);	/* 0: it is not known */
+/* True once @addr, which is known, is ready, or was asked and did not answer. */
+bool underlay_host_settled(const struct underlay *u, const struct ip_addr *addr);
 /* False: it is known to be out of reach. */
 bool underlay_reachable(const struct underlay *u, const struct ip_addr *addr);
 /* @fn is called when the next hop of a host may have changed. For one. */

@@ -4,8 +4,8 @@
  *
  *	update() ──► the real state, objects, configuration, checkpoint ──► outcomes
  *	                        │
- *	                        └──► change_*() and endpoints_*(), replaced (unit.mk): a datapath
- *	                             that refuses networks with VNI 666, and waits or fails when told
+ *	                        └──► change_*(), endpoints_*() and underlay_*(), replaced (unit.mk): a
+ *	                             datapath that refuses networks with VNI 666, and waits or fails when told
  */
 #include <agent/state.h>
 
@@ -19,6 +19,7 @@
 #include <agent/agent.h>
 #include <agent/change.h>
 #include <agent/endpoints.h>
+#include <agent/underlay.h>
 #include <lib/clock.h>
 #include <lib/log.h>
 #include <selftests/unit/expect.h>
@@ -35,6 +36,7 @@ static struct {
 	const struct config *in_force;
 	struct endpoint_spec endpoints[8];
 	unsigned int n_endpoints;
+	int n_claims;			/* of hosts that endpoints move to */
 } dp;
 
 int __wrap_change_begin(struct change *c, struct agent *a, const struct config *config, struct error *e);
@@ -44,6 +46,9 @@ void __wrap_change_done(struct change *c);
 int __wrap_change_make(struct agent *a, const struct config *config, struct error *e);
 int __wrap_endpoints_set(struct endpoints *t, const struct endpoint_spec *list, uint32_t n, struct error *e);
 void __wrap_endpoints_del(struct endpoints *t, const struct endpoint_spec *list, uint32_t n);
+uint32_t __wrap_underlay_claim(struct underlay *u, const struct ip_addr *addr);
+void __wrap_underlay_unclaim(struct underlay *u, const struct ip_addr *addr);
+bool __wrap_underlay_host_settled(const struct underlay *u, const struct ip_addr *addr);
 
 int __wrap_change_begin(struct change *c, struct agent *a, const struct config *config, struct error *e)
 {
@@ -116,6 +121,24 @@ void __wrap_endpoints_del(struct endpoints *t, const struct endpoint_spec *list,
 		assert_true(at < dp.n_endpoints);
 		dp.endpoints[at] = dp.endpoints[--dp.n_endpoints];
 	}
+}
+
+uint32_t __wrap_underlay_claim(struct underlay *u, const struct ip_addr *addr)
+{
+	(void)u, (void)addr;
+	return ++dp.n_claims;
+}
+
+void __wrap_underlay_unclaim(struct underlay *u, const struct ip_addr *addr)
+{
+	(void)u, (void)addr;
+	dp.n_claims--;
+}
+
+bool __wrap_underlay_host_settled(const struct underlay *u, const struct ip_addr *addr)
+{
+	(void)u, (void)addr;
+	return !dp.waits;
 }
 
 /* A host with its state, and what it was told. */
@@ -420,6 +443,54 @@ static void test_endpoints(void **state)
 	expect_int("endpoints", dp.n_endpoints, 0);
 }
 
+static void expect_at(const char *where)
+{
+	struct ip_addr there;
+
+	ip_addr_parse(where, &there);
+	expect_int("endpoints", dp.n_endpoints, 1);
+	if (!ip_addr_equal(&dp.endpoints[0].host, &there))
+		fail_msg("the endpoint is not at %s", where);
+}
+
+/* An endpoint stays where it is until its next host has answered or had its time; a new one has no such place. */
+static void test_endpoint_moves(void **state)
+{
+	(void)state;
+	update(UPDATE(1, SELF "," NET("red", 100)));
+	settle();
+	dp.waits = true;
+	update(UPDATE(2, ENDPOINT("192.0.2.2")));
+	turn();
+	expect_at("192.0.2.2");
+	expect_int("asked", dp.n_claims, 0);
+	update(UPDATE(3, ENDPOINT("192.0.2.3")));
+	turn();
+	assert_false(state_idle(host.s));
+	expect_at("192.0.2.2");
+	expect_int("asked", dp.n_claims, 1);
+	expect_int("outcomes", host.n_told, 2);
+	dp.waits = false;
+	settle();
+	expect_told(2, 3, 0);
+	expect_at("192.0.2.3");
+	expect_int("asked", dp.n_claims, 0);
+	dp.waits = true;
+	update(UPDATE(4, ENDPOINT("192.0.2.4")));
+	settle();					/* one that never answers */
+	expect_told(3, 4, 0);
+	expect_at("192.0.2.4");
+	/* Refused meanwhile, it has not moved at all. */
+	update(UPDATE(5, ENDPOINT("192.0.2.5") "," NET("red", 101)));
+	turn();
+	dp.fails = true;
+	settle();
+	expect_told(4, 5, -EIO);
+	expect_at("192.0.2.4");
+	expect_int("asked", dp.n_claims, 0);
+	expect_int("changes of the configuration", dp.begun, 2);
+}
+
 static void count_unbound(const struct object *vport, void *arg)
 {
 	(void)vport;
@@ -471,6 +542,7 @@ int main(void)
 		with_host(test_who_is_to_blame),  with_host(test_fails_at_the_end),
 		with_host(test_waits_for_hosts),  with_host(test_session_ends),
 		with_host(test_endpoints),	  with_host(test_bindings),
+		with_host(test_endpoint_moves),	  with_host(test_bindings),
 	};
 
 	log_init("test_state");
