@@ -2,91 +2,29 @@
 /*
  * admin_ops_trace.c - trace: what would happen to this packet, and why
  *
- *	origin ► bytes ► [decap] ► parser ► [responder] ► fast path's table ► policy ► stages ► next hop
+ *	origin ► bytes ► [decap] ► parser ► [responder, endpoints] ► fast path's table ► policy ► stages ► next hop
  *
  * The same parser and the same compiler that serve real packets, asked with
  * somebody watching. Each function below is one arrow: it adds its steps to the
  * result and says whether the packet goes on or has met its fate.
  *
- * See also: trace_packet.h (bytes), policy/policy.h (policy_trace).
+ * See also: trace.h (what the arrows share), trace_packet.h (bytes), policy/policy.h (policy_trace).
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <agent/admin_json.h>
 #include <agent/admin_ops.h>
 #include <agent/agent.h>
+#include <agent/trace.h>
 #include <agent/trace_packet.h>
 #include <lib/names.h>
 #include <mirach/parse.h>
 
-enum fate { FATE_OPEN, FATE_KNOWN };	/* go on, or the result is complete */
-
 #define TTL_OFFSET_IPV4 8
 #define TTL_OFFSET_IPV6 7
 #define EPHEMERAL_PORT 49152
-
-struct trace {
-	struct agent *a;
-	cJSON *result, *steps;
-	uint32_t slot;			/* port that takes the frame; PORT_NONE: fabric, uplink unknown */
-	uint16_t vlan[2];		/* tags the vport uses */
-	bool fabric, outer_headers;	/* from the fabric; bytes begin with the outer headers */
-	uint8_t bytes[ADMIN_HEX_MAX], *packet;	/* packet: inner frame within bytes */
-	size_t len;			/* of packet */
-	struct flow_key key;
-	struct frame frame;
-	struct action installed;	/* what the fast path has; verdict ACTION_NONE: nothing */
-	uint32_t index;
-	uint8_t installed_tuple;
-	struct decision decision;
-};
-
-/* Saying things. */
-
-__attribute__((format(printf, 3, 4)))
-static void step(struct trace *t, const char *what, const char *fmt, ...)
-{
-	cJSON *o = cJSON_CreateObject();
-	char found[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(found, sizeof(found), fmt, ap);
-	va_end(ap);
-	cJSON_AddStringToObject(o, "what", what);
-	cJSON_AddStringToObject(o, "found", found);
-	cJSON_AddItemToArray(t->steps, o);
-}
-
-static void set_text(cJSON *o, const char *field, const char *text)
-{
-	cJSON_DeleteItemFromObjectCaseSensitive(o, field);
-	cJSON_AddStringToObject(o, field, text);
-}
-
-__attribute__((format(printf, 3, 4)))
-static enum fate end(struct trace *t, const char *verdict, const char *fmt, ...)
-{
-	char outcome[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(outcome, sizeof(outcome), fmt, ap);
-	va_end(ap);
-	set_text(t->result, "verdict", verdict);
-	set_text(t->result, "outcome", outcome);
-	return FATE_KNOWN;
-}
-
-static enum fate drop(struct trace *t, unsigned int reason)
-{
-	set_text(t->result, "reason", reason_name(reason));
-	set_text(t->result, "reason_text", reason_text(reason));
-	return end(t, "drop", "dropped as %s", reason_name(reason));
-}
 
 /* Origin. */
 
@@ -213,12 +151,12 @@ static enum fate decap(struct trace *t)
 		result = trace_decap(&ports[slot], t->packet, t->len, &outer);
 		t->slot = slot;
 	}
-	step(t, "outer headers", "%s", outer.what);
+	trace_step(t, "outer headers", "%s", outer.what);
 	cJSON_AddStringToObject(t->result, "input", port_name(t->a, t->slot) ?: "unknown");
 	if (result == TRACE_PASSED)
-		return end(t, "pass", "left to the host's own stack: %s", outer.what);
+		return trace_end(t, "pass", "left to the host's own stack: %s", outer.what);
 	if (result == TRACE_DROPPED)
-		return drop(t, outer.reason);
+		return trace_drop(t, outer.reason);
 	t->key.scope = SCOPE_FABRIC | outer.vni;
 	t->key.outer = outer.src;
 	t->packet += outer.offset;
@@ -260,10 +198,10 @@ static enum fate parse(struct trace *t)
 		reason = REASON_IP_HEADER;
 	cJSON_AddBoolToObject(t->result, "parsed", !reason);
 	if (reason) {
-		step(t, "parser", "refused: %s", reason_text(reason));
-		return drop(t, reason);
+		trace_step(t, "parser", "refused: %s", reason_text(reason));
+		return trace_drop(t, reason);
 	}
-	step(t, "parser", "%s, %u VLAN tags, %zu bytes%s", frame_words(t), t->frame.n_tags, t->len,
+	trace_step(t, "parser", "%s, %u VLAN tags, %zu bytes%s", frame_words(t), t->frame.n_tags, t->len,
 	     fragment_words(t));
 	if (t->frame.kind == FRAME_ARP)
 		return FATE_OPEN;
@@ -271,110 +209,6 @@ static enum fate parse(struct trace *t)
 	key = cJSON_AddObjectToObject(t->result, "key");
 	json_scope(key, t->a, &t->key);
 	json_tuple(key, &t->key);
-	return FATE_OPEN;
-}
-
-/* Responders: ARP and Neighbour Discovery are answered before any flow is looked for. */
-
-struct neighbour_search {
-	struct neighbour_key key;
-	struct neighbour found;
-	bool hit;
-};
-
-static void match_neighbour(const struct neighbour_key *key, const struct neighbour *n, void *arg)
-{
-	struct neighbour_search *s = arg;
-
-	if (memcmp(key, &s->key, sizeof(*key)))
-		return;
-	s->found = *n;
-	s->hit = true;
-}
-
-static bool neighbour_of(struct trace *t, const struct ip_addr *addr, struct neighbour *ret)
-{
-	struct neighbour_search s = {};
-
-	s.key.vni = dp_ports(t->a->dp)[t->slot & (PORT_MAX - 1)].vni;
-	s.key.addr = *addr;
-	dp_neighbour_each(t->a->dp, match_neighbour, &s);
-	*ret = s.found;
-	return s.hit;
-}
-
-/* Who asked may be nobody yet (a probe), or must own the address. */
-static bool sender_ok(struct trace *t, const struct ip_addr *sender)
-{
-	struct neighbour n;
-
-	return ip_addr_is_zero(sender) || (ip_addr_is_v4(sender) && !sender->w[3]) ||
-	       (neighbour_of(t, sender, &n) && n.port == t->slot);
-}
-
-static enum fate answer(struct trace *t, const char *protocol, const struct ip_addr *sender,
-			const struct ip_addr *target, enum drop_reason bad, enum drop_reason nobody)
-{
-	char mac[MAC_STRLEN], addr[IP_ADDR_STRLEN];
-	struct neighbour n;
-
-	if (!sender_ok(t, sender)) {
-		step(t, protocol, "the vport does not own %s",
-		     ip_addr_format(sender, addr, sizeof(addr)));
-		return drop(t, bad);
-	}
-	ip_addr_format(target, addr, sizeof(addr));
-	if (!neighbour_of(t, target, &n) || n.port == t->slot) {
-		step(t, protocol, "asks for %s, which no one else in the network has", addr);
-		return drop(t, nobody);
-	}
-	mac_format(n.mac, mac, sizeof(mac));
-	step(t, protocol, "asks for %s, which has %s", addr, mac);
-	return end(t, "reply", "answered with %s", mac);
-}
-
-static enum fate answer_arp(struct trace *t)
-{
-	struct ip_addr sender, target;
-	struct arp_header arp;
-	__be32 v4;
-
-	if (t->frame.l3 + sizeof(arp) > t->len)
-		return drop(t, REASON_ARP);
-	memcpy(&arp, t->packet + t->frame.l3, sizeof(arp));
-	if (arp.hardware != wire16(1) || arp.protocol != wire16(ETHERTYPE_IPV4) ||
-	    arp.hardware_len != ETH_ADDR_LEN || arp.protocol_len != sizeof(v4) ||
-	    arp.operation != wire16(ARP_REQUEST))
-		return drop(t, REASON_ARP);
-	memcpy(&v4, arp.sender_ip, sizeof(v4));
-	ip_addr_set_v4(&sender, v4);
-	memcpy(&v4, arp.target_ip, sizeof(v4));
-	ip_addr_set_v4(&target, v4);
-	return answer(t, "ARP", &sender, &target, REASON_ARP, REASON_ARP_UNKNOWN);
-}
-
-static enum fate answer_solicitation(struct trace *t)
-{
-	struct ipv6_header ip;
-	struct nd_header nd;
-
-	if (t->frame.l4 + sizeof(nd) > t->len)
-		return drop(t, REASON_ND);
-	memcpy(&ip, t->packet + t->frame.l3, sizeof(ip));
-	memcpy(&nd, t->packet + t->frame.l4, sizeof(nd));
-	if (ip.hop_limit != 255 || nd.icmp.code || ip_addr_is_multicast(&nd.target))
-		return drop(t, REASON_ND);
-	return answer(t, "Neighbour Discovery", &t->key.src, &nd.target, REASON_ND,
-		      REASON_ND_UNKNOWN);
-}
-
-static enum fate respond(struct trace *t)
-{
-	if (t->frame.kind == FRAME_ARP)
-		return t->fabric ? drop(t, REASON_ETHERTYPE) : answer_arp(t);
-	if (!t->fabric && t->key.proto == PROTO_ICMPV6 &&
-	    t->key.sport == wire16(ICMPV6_NEIGHBOUR_SOLICITATION))
-		return answer_solicitation(t);
 	return FATE_OPEN;
 }
 
@@ -403,11 +237,11 @@ static enum fate lookup(struct trace *t)
 	flow_thread_call(t->a->flows, find_installed, t);
 	cJSON_AddBoolToObject(t->result, "installed", t->index != 0);
 	if (!t->index) {
-		step(t, "lookup", "miss: the first packet goes to the flow-miss coprocessor");
+		trace_step(t, "lookup", "miss: the first packet goes to the flow-miss coprocessor");
 		return FATE_OPEN;
 	}
 	cJSON_AddNumberToObject(t->result, "index", t->index);
-	step(t, "lookup", "hit: flow %u by its %u-tuple", t->index, t->installed_tuple);
+	trace_step(t, "lookup", "hit: flow %u by its %u-tuple", t->index, t->installed_tuple);
 	return FATE_OPEN;
 }
 
@@ -427,17 +261,17 @@ static enum fate compile(struct trace *t)
 
 	policy_compile(t->a->policy, &t->key, &t->decision, &steps);
 	for (unsigned int i = 0; i < steps.n && i < POLICY_STEPS_MAX; i++)
-		step(t, steps.steps[i].what, "%s", steps.steps[i].found);
+		trace_step(t, steps.steps[i].what, "%s", steps.steps[i].found);
 	cJSON_AddNumberToObject(t->result, "tuple", t->decision.tuple);
 	json_action(t->result, t->a, &t->decision.action);
 	if (t->index) {
 		stale = !same_action(t->installed, t->decision.action);
 		cJSON_AddBoolToObject(t->result, "stale", stale);
 		if (stale)
-			step(t, "installed flow", "differs from what the rules say now");
+			trace_step(t, "installed flow", "differs from what the rules say now");
 	}
 	if (t->decision.action.verdict == ACTION_DROP)
-		return drop(t, t->decision.action.reason);
+		return trace_drop(t, t->decision.action.reason);
 	return FATE_OPEN;
 }
 
@@ -451,8 +285,8 @@ static enum fate gateway(struct trace *t)
 	if (t->decision.action.verdict != ACTION_GATEWAY)
 		return FATE_OPEN;
 	if (!echo || t->frame.fragment)
-		return drop(t, REASON_GATEWAY);
-	return end(t, "gateway", "the virtual gateway answers the echo request");
+		return trace_drop(t, REASON_GATEWAY);
+	return trace_end(t, "gateway", "the virtual gateway answers the echo request");
 }
 
 static enum fate stages(struct trace *t)
@@ -461,8 +295,8 @@ static enum fate stages(struct trace *t)
 
 	if (!(t->decision.action.stages & STAGE_TTL))
 		return FATE_OPEN;
-	step(t, "stage ttl", "%u becomes %d", t->packet[at], t->packet[at] - 1);
-	return t->packet[at] <= 1 ? drop(t, REASON_TTL_EXPIRED) : FATE_OPEN;
+	trace_step(t, "stage ttl", "%u becomes %d", t->packet[at], t->packet[at] - 1);
+	return t->packet[at] <= 1 ? trace_drop(t, REASON_TTL_EXPIRED) : FATE_OPEN;
 }
 
 static enum fate leave(struct trace *t, const struct ip_addr *remote, const struct nexthop_body *body)
@@ -471,13 +305,13 @@ static enum fate leave(struct trace *t, const struct ip_addr *remote, const stru
 	char text[IP_ADDR_STRLEN];
 
 	if (port->kind == PORT_FREE || !port->ifindex) {
-		step(t, "port", "slot %u has no device now", body->port);
-		return drop(t, REASON_PORT_DOWN);
+		trace_step(t, "port", "slot %u has no device now", body->port);
+		return trace_drop(t, REASON_PORT_DOWN);
 	}
 	if (body->kind == NEXTHOP_LOCAL)
-		return end(t, "forward", "delivered to %s on this host",
+		return trace_end(t, "forward", "delivered to %s on this host",
 			   port_name(t->a, body->port));
-	return end(t, "forward", "forwarded to %s by %s",
+	return trace_end(t, "forward", "forwarded to %s by %s",
 		   ip_addr_format(remote, text, sizeof(text)), port_name(t->a, body->port));
 }
 
@@ -486,15 +320,17 @@ static uint32_t draw_way(const struct trace *t, const struct nexthop_body *table
 {
 	struct flow_key key = t->key;
 
+	if (t->by_board)
+		key.tuple = 0;		/* no flow's key: board_digest() */
 	if (t->frame.fragment) {
-		key.tuple = FLOW_TUPLE_3;
+		key.tuple = t->by_board ? 0 : FLOW_TUPLE_3;
 		key.sport = 0;
 		key.dport = 0;
 	}
 	return nexthop_way(table, flow_digest(&key, dp_abi(t->a->dp)->secret));
 }
 
-static enum fate nexthop(struct trace *t)
+enum fate trace_nexthop(struct trace *t)
 {
 	uint32_t id = t->decision.action.nexthop, n, size;
 	const struct nexthop *nh = dp_nexthops(t->a->dp, &n);
@@ -503,30 +339,31 @@ static enum fate nexthop(struct trace *t)
 	cJSON *detail = json_nexthop(t->a, id);
 
 	if (!detail)
-		return drop(t, REASON_BAD_ACTION);
+		return trace_drop(t, REASON_BAD_ACTION);
 	cJSON_AddItemToObject(t->result, "nexthop_detail", detail);
 	remote = &nh[id].remote;
 	body = &nh[id].body[nh[id].active & 1];
 	if (body->kind == NEXTHOP_SPREAD) {
-		step(t, "way", "next hop %u has several ways, this connection's is %u", id,
+		trace_step(t, "way", "next hop %u has several ways, this connection's is %u", id,
 		     draw_way(t, body));
 		id = draw_way(t, body);
 		body = &nh[id].body[nh[id].active & 1];
 	}
 	if (body->kind == NEXTHOP_DOWN) {
-		step(t, "next hop", "%u is not resolved", id);
-		return drop(t, REASON_NEXTHOP_DOWN);
+		trace_step(t, "next hop", "%u is not resolved", id);
+		return trace_drop(t, REASON_NEXTHOP_DOWN);
 	}
 	size = t->frame.end - t->frame.l3;
-	step(t, "next hop", "%u takes IP packets of up to %u bytes, this one has %u", id, body->mtu,
+	trace_step(t, "next hop", "%u takes IP packets of up to %u bytes, this one has %u", id, body->mtu,
 	     size);
 	if (size > body->mtu)
-		return drop(t, REASON_TOO_BIG);
+		return trace_drop(t, REASON_TOO_BIG);
 	return leave(t, remote, body);
 }
 
 static enum fate (*const arrows[])(struct trace *t) = {
-	decap, parse, respond, lookup, compile, gateway, stages, nexthop,
+	decap, parse, trace_respond, trace_board, lookup, compile, gateway, stages, trace_endpoint,
+	trace_nexthop,
 };
 
 static const struct admin_arg trace_args[] = {

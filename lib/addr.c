@@ -53,7 +53,7 @@ static int len_parse(const char *text, unsigned int max, unsigned int *ret)
 }
 
 /* Clears the bits of @a after the first @len. */
-static struct ip_addr addr_mask(struct ip_addr a, unsigned int len)
+struct ip_addr ip_addr_mask(struct ip_addr a, unsigned int len)
 {
 	uint8_t *bytes = (uint8_t *)&a;
 
@@ -86,7 +86,7 @@ int ip_prefix_parse(const char *text, struct ip_prefix *ret)
 			return -EINVAL;
 		len += base;
 	}
-	masked = addr_mask(addr, len);
+	masked = ip_addr_mask(addr, len);
 	if (!ip_addr_equal(&masked, &addr))
 		return -EINVAL;
 	ret->addr = addr;
@@ -196,7 +196,7 @@ bool ip_prefix_covers(const struct ip_prefix *p, const struct ip_addr *a)
 
 	if (p->len < V4_PREFIX_LEN && ip_addr_is_v4(a))
 		return false;
-	masked = addr_mask(*a, p->len);
+	masked = ip_addr_mask(*a, p->len);
 	return ip_addr_equal(&masked, &p->addr);
 }
 

@@ -31,6 +31,7 @@ const char *ip_addr_format(const struct ip_addr *a, char *buf, size_t len);
 const char *ip_prefix_format(const struct ip_prefix *p, char *buf, size_t len);
 const char *mac_format(const uint8_t mac[ETH_ADDR_LEN], char *buf, size_t len);
 
+struct ip_addr ip_addr_mask(struct ip_addr a, unsigned int len);	/* its first @len bits, counted on the mapped address */
 bool ip_prefix_covers(const struct ip_prefix *p, const struct ip_addr *a);
 bool ip_addr_is_zero(const struct ip_addr *a);
 bool ip_addr_is_multicast(const struct ip_addr *a);	/* 224/4, limited broadcast, ff00::/8 */

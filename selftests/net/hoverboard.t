@@ -108,6 +108,34 @@ ok "and for one that nobody has" answers_arp 10.0.0.99
 fails "but not for the guest's own" answers_arp "$(ip4 red-1)"
 fails "nor for one outside of the subnet" answers_arp 10.0.7.1
 
+arp_frame() { # TARGET: as red-1 asks, in hex
+	"$PYTHON" - "$(mac red-1)" "$(ip4 red-1)" "$1" <<-'EOF'
+	import ipaddress, sys
+	mac = sys.argv[1].replace(":", "")
+	sender, target = (ipaddress.ip_address(a).packed.hex() for a in sys.argv[2:])
+	print("ff" * 6 + mac + "0806" + "0001080006040001" + mac + sender + "00" * 6 + target)
+	EOF
+}
+traced() { ctl a trace --from red-1 --hex "$(arp_frame "$1")"; }
+has "trace says so, too" "$(traced "$(ip4 red-2)")" "only hoverboards may know"
+has "and who answers" "$(traced 10.0.0.99)" "answered with 02:00:5e:00:00:01"
+has "and that nobody does for the own one" "$(traced "$(ip4 red-1)")" "arp_unknown"
+has "or outside" "$(traced 10.0.7.1)" "arp_unknown"
+
+traced_at_c() { # FROM SOURCE DESTINATION
+	ctl c trace --from-host "$(host4 "$1")" --vni 100 --src "$2" --dst "$3" 2>&1
+}
+for family in 4 6; do
+	one=$("ip$family" red-1) other=$("ip$family" red-2)
+	seen=$(traced_at_c a "$one" "$other")
+	has "IPv$family: trace on a hoverboard looks the source up" "$seen" "source endpoint.*$(mac red-1) on host $(host4 a)"
+	has "IPv$family: and the destination" "$seen" "destination endpoint.*$(mac red-2) on host $(host4 b)"
+	has "IPv$family: and says where it goes" "$seen" "forwarded to $(host4 b) by up0"
+	has "IPv$family: who lies" "$(traced_at_c b "$one" "$other")" "dropped as spoofed_outer"
+	has "IPv$family: what would go back" "$(traced_at_c a "$one" "$("ip$family" red-3)")" "dropped as goes_back"
+done
+has "and what no endpoint is asks the rules" "$(traced_at_c a "$(ip4 red-1)" 10.66.1.1)" "dropped as blackhole"
+
 # ---- the agent dies, then a hoverboard -------------------------------------
 
 changes() { ask a '[.hoverboards[].changes] | join(" ")' hoverboard list; }
