@@ -560,12 +560,78 @@ static void test_announcements(void **state)
 		objset_done(&alone[i]);
 }
 
+static struct route *route_by(const char *name_of, const char *prefix_of, const char *gateway)
+{
+	struct route *r = (struct route *)model_new(KIND_ROUTE, "t0", name_of);
+
+	strcpy(r->spec.network, "n0");
+	assert_int_equal(ip_prefix_parse(prefix_of, &r->spec.prefix), 0);
+	r->spec.next_hop.gateway = addr(gateway, 0, 0);
+	return r;
+}
+
+/* What a hoverboard could only refuse, with everything else, it is not told. */
+static void test_gateways(void **state)
+{
+	static const struct {
+		const char *id, *spec;		/* NULL: not to have */
+	} routes[] = {
+		{ "route/t0.n0/172.16.1.0/24", NULL },
+		{ "route/t0.n0/172.16.2.0/24", NULL },
+		{ "route/t0.n0/172.16.3.0/24", "{\"network\":\"t0.n0\",\"prefix\":\"172.16.3.0/24\",\"mac\":"
+		  "\"02:00:5e:00:00:02\",\"gateways\":[\"198.51.100.9\"]}" },
+		{ "route/t0.n0/10.0.0.0/24", "{\"network\":\"t0.n0\",\"prefix\":\"10.0.0.0/24\",\"mac\":"
+		  "\"02:00:5e:00:00:02\",\"vni\":7,\"gateways\":[\"198.51.100.7\",\"198.51.100.8\"]}" },
+	};
+	struct remote_network *o = (struct remote_network *)model_new(KIND_REMOTE_NETWORK, "west", "w");
+	struct host *h = (struct host *)model_new(KIND_HOST, "", "h0");
+	struct hoverboard *b = (struct hoverboard *)model_new(KIND_HOVERBOARD, "", "b0");
+	struct network *n = (struct network *)model_new(KIND_NETWORK, "t0", "n0");
+	struct vmc_input in = {};
+	struct model_set set;
+	struct object *now;
+	struct text t = {};
+
+	(void)state;
+	model_set_init(&set);
+	vmc_remotes_init(&in.remotes);
+	in.set = &set;
+	strcpy(o->spec.network, "t0/n0");
+	o->spec.vni = 7;
+	o->spec.prefixes.v = calloc(1, sizeof(*o->spec.prefixes.v));
+	o->spec.prefixes.v[o->spec.prefixes.n++] = prefix(0);
+	addr_add(&o->spec.gateways, addr("198.51.100.8", 0, 0));
+	addr_add(&o->spec.gateways, addr("192.0.2.1", 0, 0));	/* nobody's yet */
+	addr_add(&o->spec.gateways, addr("2001:db8::7", 0, 0));
+	addr_add(&o->spec.gateways, addr("198.51.100.7", 0, 0));
+	assert_int_equal(vmc_remotes_put(&in.remotes, &set, o), 0);
+	addr_add(&h->spec.underlay, addr("192.0.2.1", 0, 0));
+	strcpy(b->spec.host, "h0");
+	n->spec.vni = 100;
+	model_set_put(&set, &h->o, &now);
+	h = (struct host *)now;
+	model_set_put(&set, &b->o, NULL);
+	model_set_put(&set, &n->o, NULL);
+	model_set_put(&set, &route_by("own", "172.16.1.0/24", "192.0.2.1")->o, NULL);
+	model_set_put(&set, &route_by("v6", "172.16.2.0/24", "2001:db8::9")->o, NULL);
+	model_set_put(&set, &route_by("good", "172.16.3.0/24", "198.51.100.9")->o, NULL);
+	for (size_t i = 0; i < COUNT(routes); i++) {
+		bool there = vmc_spec(&in, h, routes[i].id, &t);
+
+		expect_text(routes[i].id, there ? t.s : "none", routes[i].spec ?: "none");
+	}
+	text_done(&t);
+	vmc_remotes_done(&in.remotes);
+	model_set_done(&set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_oracle),
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_announcements),
+		cmocka_unit_test(test_gateways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
