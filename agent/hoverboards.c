@@ -20,6 +20,8 @@
 #include <lib/clock.h>
 #include <lib/log.h>
 
+#define GATEWAY_SETS_MAX 64u		/* a quarter of all ids of next hops */
+
 struct board {
 	struct ip_addr addr;
 	struct health health;
@@ -299,19 +301,34 @@ static int enter_set(struct hoverboards *h, struct set *s, struct error *e)
 	return 0;
 }
 
-/* The row of the set of those addresses, entered if it is new; or -errno. */
+static unsigned int n_staying(const struct hoverboards *h)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < h->n_sets; i++)
+		n += !h->sets[i].leaving;
+	return n;
+}
+
+/*
+ * The row of the set of those addresses, entered if it is new; or -errno. SET_NONE: @max sets are in
+ * use, and this is none of them.
+ */
 static int64_t row_of(struct hoverboards *h, const struct ip_addr *list, uint32_t n,
-		      struct error *e)
+		      unsigned int max, struct error *e)
 {
 	struct set s = { .boards = set_of(list, n) }, *more;
+	bool room = n_staying(h) < max;
 	int err;
 
 	s.digest = board_set_digest(&s.boards);
 	for (unsigned int i = 0; i < h->n_sets; i++)
-		if (h->sets[i].digest == s.digest) {
+		if (h->sets[i].digest == s.digest && (room || !h->sets[i].leaving)) {
 			h->sets[i].leaving = false;
 			return i;
 		}
+	if (!room)
+		return SET_NONE;
 	more = reallocarray(h->sets, h->n_sets + 1, sizeof(*more));
 	if (!more)
 		return error_set(e, -ENOMEM, "no memory for hoverboards");
@@ -352,7 +369,7 @@ static int apply_hoverboards(struct hoverboards *h, const struct config *config,
 		ret_sets[i] = SET_NONE;
 		if (config->role == ROLE_HOVERBOARD || !n->n_hoverboards)
 			continue;
-		row = row_of(h, n->hoverboards, n->n_hoverboards, e);
+		row = row_of(h, n->hoverboards, n->n_hoverboards, UINT32_MAX, e);
 		if (row < 0)
 			return row;
 		ret_sets[i] = row;
@@ -362,9 +379,12 @@ static int apply_hoverboards(struct hoverboards *h, const struct config *config,
 	return 0;
 }
 
+/* Goes first. What other regions announce must not take the ids that this one needs. */
 static int apply_gateways(struct hoverboards *h, const struct config *config, uint32_t *ret_sets,
 			  struct error *e)
 {
+	unsigned int beyond = 0;
+
 	for (unsigned int i = 0; i < config->n_remotes; i++) {
 		const struct config_remote *r = &config->remotes[i];
 		int64_t row;
@@ -372,11 +392,15 @@ static int apply_gateways(struct hoverboards *h, const struct config *config, ui
 		ret_sets[i] = SET_NONE;
 		if (!r->n_gateways)
 			continue;
-		row = row_of(h, r->gateways, r->n_gateways, e);
+		row = row_of(h, r->gateways, r->n_gateways, GATEWAY_SETS_MAX, e);
 		if (row < 0)
 			return row;
 		ret_sets[i] = row;
+		beyond += row == SET_NONE;
 	}
+	if (beyond)
+		log_warn("too many different sets of gateways; of the last ones the first gateway has all traffic",
+			 "remotes", log_fmt("%u", beyond));
 	return 0;
 }
 
