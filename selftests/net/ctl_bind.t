@@ -47,7 +47,9 @@ ok "it can be taken back" ctl a vport detach --instance x.y
 fails "but once" ctl a vport detach --instance x.y
 ok "red-1 is attached" ctl a vport attach --instance t.red-1 --dev red-1 --netns "${PREFIX}red-1" --guest-device eth0
 has "the controller was asked" "$(grep '^bind' "$TMP/peer.log" | tail -1)" '"device": "red-1".*"instance": "t.red-1"'
-ok "it becomes ready" soon 10 agent_ready a
+is_bound() { [[ $(ask a '.vports[] | select(.name == "t.red-1").state' vport list) == ready ]]; }
+ok "it becomes ready" soon 20 is_bound
+on red-1 ip neigh flush dev eth0		# what the guest asked for before, in vain
 ok "red-1 reaches red-3" reaches red-1 red-3
 
 # It is in the checkpoint.
