@@ -17,6 +17,7 @@
 #include <event2/util.h>
 
 #include <ctl/controller/channel_frame.h>
+#include <ctl/controller/permits.h>
 #include <ctl/controller/text.h>
 #include <lib/clock.h>
 #include <lib/log.h>
@@ -197,6 +198,11 @@ static int pass(struct stream_session *one, const struct channel_frame *f)
 	return 0;
 }
 
+static void answer(void *to, char kind, uint64_t n, const char *text)
+{
+	say(to, kind, n, text);
+}
+
 static int handle(struct stream *s, const struct channel_frame *f, struct error *e)
 {
 	struct stream_session *one = session_find(s, f->n);
@@ -221,6 +227,10 @@ static int handle(struct stream *s, const struct channel_frame *f, struct error 
 		return 0;
 	case 'm':
 		return one ? pass(one, f) : 0;
+	case PERMIT_WANTED:
+	case PERMIT_GIVEN_BACK:
+	case PERMIT_DOUBT:
+		return vmc_permit(s->server->vmc, f->kind, f->n, f->text, f->len, answer, s, e);
 	default:
 		return 0;		/* of a later version */
 	}
@@ -240,6 +250,7 @@ static void stream_free(struct stream *s, const char *why)
 		LIST_REMOVE(w, next);
 		free(w);
 	}
+	vmc_permit_gone(s->server->vmc, s);
 	if (why)
 		log_info("channel ended", "why", why);
 	LIST_REMOVE(s, next);

@@ -15,6 +15,9 @@
  *			 d N			detach
  *			 w REVISION		is it programmed?		 p REVISION	yes
  *			 b REVISION		who is behind?			 b REVISION host ...
+ *			 o, x, q N {permit}	permits.h			 k, r, u N {permit}	its answers
+ *
+ * A letter that is not known is ignored, so that controllers of two versions get on.
  *
  * The leader sees how much an agent has not taken yet (`t`), so one slow agent holds up
  * itself and not the stream. A stream that ends loses its sessions; the agents'
@@ -36,8 +39,14 @@ void channel_server_free(struct channel_server *c);	/* NULL is allowed; before i
 struct channels;
 /* What a leader was asked for and will not answer any more: @tracks is handed over. */
 typedef void (*channel_orphan_fn)(void *arg, uint64_t revision, struct tracks *tracks);
-int channels_new(struct event_base *base, const struct tls_files *files, channel_orphan_fn orphan,
-		 void *arg, struct channels **ret, struct error *e);
+struct channels_options {
+	struct event_base *base;
+	const struct tls_files *files;
+	channel_orphan_fn orphan;
+	void *arg;
+	struct vmc *vmc;		/* hears what is said about permits; NULL: nobody does */
+};
+int channels_new(const struct channels_options *o, struct channels **ret, struct error *e);
 void channels_free(struct channels *c);			/* after its front end */
 /* To @address, made at the first call; NULL: no memory. */
 const struct ofe_upstream *channels_to(struct channels *c, const char *address);
@@ -48,6 +57,8 @@ const struct ofe_upstream *channels_to(struct channels *c, const char *address);
  */
 bool channels_wait(struct channels *c, const char *address, struct programming *p,
 		   struct track *t, uint64_t revision, uint64_t now_ns);
+/* To the leader at @address, about permits (permits.h). Lost if it cannot be reached now. */
+void channels_say(struct channels *c, const char *address, char kind, uint64_t n, const char *text);
 /* Asks the leaders that have not said so yet who is behind; false: there are none. */
 bool channels_ask(struct channels *c, uint64_t revision);
 /* Can the leader at @address be asked? */

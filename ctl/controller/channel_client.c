@@ -19,6 +19,7 @@
 #include <event2/util.h>
 
 #include <ctl/controller/channel_frame.h>
+#include <ctl/controller/permits.h>
 #include <lib/clock.h>
 #include <lib/log.h>
 
@@ -57,10 +58,8 @@ struct channel {
 };
 
 struct channels {
-	struct event_base *base;
+	struct channels_options o;
 	struct tls *tls;
-	channel_orphan_fn orphan;
-	void *arg;
 	LIST_HEAD(, channel) list;
 };
 
@@ -178,16 +177,9 @@ static void on_behind(struct channel *c, uint64_t revision, const char *hosts)
 	}
 }
 
-static void handle(struct channel *c, const struct channel_frame *f)
+/* Of a session, or of one that we gave up. */
+static void on_session(struct channel *c, struct remote *r, const struct channel_frame *f)
 {
-	struct remote *r = f->kind == 'p' || f->kind == 'b' ? NULL : remote_find(c, f->n);
-
-	if (f->kind == 'p')
-		on_programmed(c, f->n);
-	if (f->kind == 'b')
-		on_behind(c, f->n, f->text);
-	if (!r)
-		return;
 	if (f->kind == 's') {
 		r->put += f->len;
 		r->front->send(r->arg, f->text, f->len);
@@ -195,9 +187,38 @@ static void handle(struct channel *c, const struct channel_frame *f)
 			drained(r);
 	} else if (f->kind == 'c') {
 		r->front->close(r->arg, f->text);
-	} else if (f->kind == 'l') {
+	} else {
 		say(c, 'd', r->n, "");
 		lose(r);
+	}
+}
+
+static int handle(struct channel *c, const struct channel_frame *f, struct error *e)
+{
+	struct remote *r;
+
+	switch (f->kind) {
+	case 's':
+	case 'c':
+	case 'l':
+		r = remote_find(c, f->n);
+		if (r)
+			on_session(c, r, f);
+		return 0;
+	case 'p':
+		on_programmed(c, f->n);
+		return 0;
+	case 'b':
+		on_behind(c, f->n, f->text);
+		return 0;
+	case PERMIT_GRANTED:
+	case PERMIT_REFUSED:
+	case PERMIT_UNUSED:
+		return c->all->o.vmc ?
+			       vmc_permit(c->all->o.vmc, f->kind, f->n, f->text, f->len, NULL, c, e) :
+			       0;
+	default:
+		return 0;		/* of a later version */
 	}
 }
 
@@ -214,7 +235,7 @@ static void down(struct channel *c, const char *why)
 		while ((r = LIST_FIRST(&c->sessions[b])))
 			lose(r);
 	while ((h = LIST_FIRST(&c->held))) {
-		c->all->orphan(c->all->arg, h->revision, &h->tracks);
+		c->all->o.orphan(c->all->o.arg, h->revision, &h->tracks);
 		held_free(h);
 	}
 	if (c->bev)
@@ -232,8 +253,10 @@ static void on_read(struct bufferevent *bev, void *arg)
 	int n;
 
 	while ((n = channel_take(bufferevent_get_input(bev), &copy, &f, &e)) == 1) {
-		handle(c, &f);
+		n = handle(c, &f, &e);
 		free(copy);
+		if (n < 0)
+			break;
 	}
 	if (n < 0)
 		down(c, e.text);
@@ -263,7 +286,7 @@ static void dial(struct channel *c)
 	SSL *ssl = tls_open(c->all->tls);
 
 	if (ssl)
-		c->bev = bufferevent_openssl_socket_new(c->all->base, -1, ssl,
+		c->bev = bufferevent_openssl_socket_new(c->all->o.base, -1, ssl,
 							BUFFEREVENT_SSL_CONNECTING,
 							BEV_OPT_CLOSE_ON_FREE);
 	if (!c->bev || evutil_parse_sockaddr_port(c->address, (struct sockaddr *)&sa, &len)) {
@@ -289,7 +312,7 @@ static struct channel *channel_new(struct channels *all, const char *address)
 
 	if (!c)
 		return NULL;
-	c->retry = evtimer_new(all->base, on_retry, c);
+	c->retry = evtimer_new(all->o.base, on_retry, c);
 	if (!c->retry || strlen(address) >= sizeof(c->address)) {
 		free(c);
 		return NULL;
@@ -333,6 +356,15 @@ bool channels_wait(struct channels *all, const char *address, struct programming
 	LIST_INSERT_HEAD(&c->held, h, next);
 	say(c, 'w', revision, "");
 	return true;
+}
+
+void channels_say(struct channels *all, const char *address, char kind, uint64_t n,
+		  const char *text)
+{
+	struct channel *c = channel_to(all, address);
+
+	if (c)
+		say(c, kind, n, text);
 }
 
 bool channels_ask(struct channels *all, uint64_t revision)
@@ -385,18 +417,15 @@ void channels_behind(struct channels *all, uint64_t revision,
 				add_behind(c, h, add, to);
 }
 
-int channels_new(struct event_base *base, const struct tls_files *files, channel_orphan_fn orphan,
-		 void *arg, struct channels **ret, struct error *e)
+int channels_new(const struct channels_options *o, struct channels **ret, struct error *e)
 {
 	struct channels *c = calloc(1, sizeof(*c));
 	int err;
 
 	if (!c)
 		return error_set(e, -ENOMEM, "no memory");
-	c->base = base;
-	c->orphan = orphan;
-	c->arg = arg;
-	err = tls_new(false, files, 1u << TLS_CONTROLLER, &c->tls, e);
+	c->o = *o;
+	err = tls_new(false, o->files, 1u << TLS_CONTROLLER, &c->tls, e);
 	if (err) {
 		free(c);
 		return err;

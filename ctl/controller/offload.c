@@ -6,7 +6,8 @@
  * offload_acked() walks the pairs of one route. A pair changes its state only in
  * pair_transition().
  *
- * See also: offload.h (the order and why), offload_routes.h (what is told), docs/hoverboards.md.
+ * See also: offload.h (the order and why), offload_routes.h (what is told), offload_far.c (several
+ * controllers), docs/hoverboards.md.
  */
 #include <ctl/controller/offload.h>
 
@@ -20,16 +21,6 @@
 
 #define COLD_NS_DEFAULT 30000000000ull
 #define HOST_MAX_DEFAULT 1024
-#define LATENCIES 1024
-
-struct offload {
-	struct offload_options o;
-	struct routes t;
-	struct index pairs;		/* (network, src, dst) */
-	TAILQ_HEAD(, pair) all;
-	uint64_t latency[LATENCIES], n_latency;
-	struct offload_stats stats;
-};
 
 static uint64_t pair_hash(const void *entry)
 {
@@ -62,7 +53,7 @@ static struct offload_route permit_of(const struct offload_pair *p)
 
 /* Pairs. */
 
-static void pair_transition(struct offload *o, struct pair *p, enum pair_state to)
+void pair_transition(struct offload *o, struct pair *p, enum pair_state to)
 {
 	if (to == PAIR_DIRECT) {
 		p->use->wanted++;
@@ -78,22 +69,26 @@ static void pair_transition(struct offload *o, struct pair *p, enum pair_state t
 	route_settle(&o->t, p->use);
 }
 
-/* Forgets the pair and gives back what it holds. */
-static void pair_free(struct offload *o, struct pair *p)
+void pair_unlink(struct offload *o, struct pair *p)
 {
-	if (p->state == PAIR_DIRECT)
-		pair_transition(o, p, PAIR_LEAVING);
 	LIST_REMOVE(p, by_use);
 	LIST_REMOVE(p, by_permit);
 	LIST_REMOVE(p, by_sender);
 	LIST_REMOVE(p, by_receiver);
 	p->permit->wanted--;
-	route_settle(&o->t, p->permit);
-	route_free_if_done(&o->t, p->use);
-	route_free_if_done(&o->t, p->permit);
 	TAILQ_REMOVE(&o->all, p, all);
 	index_del(&o->pairs, p);
 	free(p);
+}
+
+void pair_free(struct offload *o, struct pair *p)
+{
+	struct route *use = p->use;
+
+	if (p->state == PAIR_DIRECT)
+		pair_transition(o, p, PAIR_LEAVING);
+	pair_unlink(o, p);
+	route_free_if_done(&o->t, use);		/* and the permit with it */
 }
 
 static struct pair *pair_new(struct offload *o, const struct offload_pair *want, uint64_t now_ns)
@@ -108,10 +103,10 @@ static struct pair *pair_new(struct offload *o, const struct offload_pair *want,
 	p->use = route_get(&o->t, &use);
 	p->permit = route_get(&o->t, &permit);
 	if (!p->use || !p->permit || index_add(&o->pairs, p)) {
-		if (p->use)
-			route_free_if_done(&o->t, p->use);
 		if (p->permit)
 			route_free_if_done(&o->t, p->permit);
+		if (p->use)
+			route_free_if_done(&o->t, p->use);
 		free(p);
 		return NULL;
 	}
@@ -133,7 +128,7 @@ static void pair_go_on(struct offload *o, struct pair *p, uint64_t now_ns)
 		pair_transition(o, p, PAIR_DIRECT);
 	if (p->state == PAIR_DIRECT && !p->in_force && route_in_force(p->use)) {
 		p->in_force = true;
-		o->latency[o->n_latency++ % LATENCIES] = now_ns - p->born_ns;
+		o->latency[o->n_latency++ % OFFLOAD_LATENCIES] = now_ns - p->born_ns;
 	}
 	if (p->state == PAIR_LEAVING && route_in_force(p->use))
 		pair_free(o, p);
@@ -146,8 +141,7 @@ static struct pair *colder(struct pair *a, struct pair *b)
 	return !a || b->p.bps < a->p.bps ? b : a;
 }
 
-/* Room for @route, if it is not there yet. A colder pair of its host makes way for the next try. */
-static bool has_room(struct offload *o, const struct offload_route *route, uint64_t bps)
+bool offload_has_room(struct offload *o, const struct offload_route *route, uint64_t bps)
 {
 	struct offload_host *h = routes_host(&o->t, route->host);
 	struct pair *p, *coldest = NULL;
@@ -167,22 +161,37 @@ static bool has_room(struct offload *o, const struct offload_route *route, uint6
 	return false;
 }
 
+/*
+ * Its host sends straight already, told so by a controller before this one, and goes on:
+ * whether the receiver has been heard yet is no reason to stop it.
+ */
+static void pair_adopt(struct offload *o, struct pair *p)
+{
+	pair_transition(o, p, PAIR_DIRECT);
+	p->in_force = route_in_force(p->use);
+}
+
 static int pair_begin(struct offload *o, const struct offload_pair *want, uint64_t now_ns)
 {
 	const struct offload_route use = use_of(want), permit = permit_of(want);
+	const struct route *known = route_find(&o->t, &use);
+	bool adopted = want->direct && known && known->adopted;
 	struct pair *p;
 
-	/* A host that sends straight was told so by a controller before this one, or it is old news. */
-	if (want->direct ? !route_find(&o->t, &use) : want->bps <= want->threshold_bps)
+	/* That a host sends straight what nobody told it is old news. */
+	if (want->direct ? !adopted : want->bps <= want->threshold_bps)
 		return 0;
-	if (!has_room(o, &use, want->bps) || !has_room(o, &permit, want->bps)) {
+	if (!offload_has_room(o, &use, want->bps) || !offload_has_room(o, &permit, want->bps)) {
 		o->stats.n_refused++;
 		return 0;
 	}
 	p = pair_new(o, want, now_ns);
 	if (!p)
 		return -ENOMEM;
-	pair_go_on(o, p, now_ns);
+	if (adopted)
+		pair_adopt(o, p);
+	else
+		pair_go_on(o, p, now_ns);
 	return 0;
 }
 
@@ -191,7 +200,7 @@ static void pair_seen(struct offload *o, struct pair *p, const struct offload_pa
 {
 	p->p = *now;
 	p->seen_ns = now_ns;
-	if (p->state == PAIR_LEAVING && now->bps > now->threshold_bps) {
+	if (p->state == PAIR_LEAVING && now->bps > now->threshold_bps && route_in_force(p->permit)) {
 		p->born_ns = now_ns;
 		pair_transition(o, p, PAIR_DIRECT);
 	}
@@ -225,7 +234,11 @@ void offload_acked(struct offload *o, const struct offload_route *route, uint64_
 	struct route *r = route_find(&o->t, route);
 	struct pair *p, *next;
 
-	if (!r || seq > r->seq || seq <= r->acked)
+	if (!r || seq > r->seq)
+		return;
+	if (seq == r->seq)
+		r->asking = false;
+	if (seq <= r->acked)
 		return;
 	r->acked = seq;
 	if (!route_in_force(r))
@@ -268,6 +281,10 @@ static void forget_route(struct offload *o, struct route *r)
 	while ((p = LIST_FIRST(&r->permits)))
 		pair_free(o, p);
 	r->held = false;
+	if (r->adopted && route_is_permit(r) && routes_host(&o->t, r->r.peer)->far) {
+		route_renew(&o->t, r);		/* whoever asked for it sees the same and gives it back */
+		return;
+	}
 	r->adopted = false;
 	route_settle(&o->t, r);
 	route_free_if_done(&o->t, r);
@@ -297,6 +314,7 @@ void offload_host_connected(struct offload *o, uint32_t host, bool connected, ui
 	if (!h || h->connected == connected)
 		return;
 	h->connected = connected;
+	h->connected_ns = now_ns;
 	LIST_FOREACH(p, &h->sends, by_sender)
 		p->seen_ns = now_ns;	/* silence counts from here */
 }
@@ -312,10 +330,30 @@ static bool pair_is_cold(struct offload *o, const struct pair *p, uint64_t now_n
 	return now_ns - p->seen_ns >= o->o.cold_ns;
 }
 
-/* Direct routes go after one cold period and permits after two: the sender before the receiver. */
+/* Has the host been heard for so long, with @since_ns the earliest that counts? */
+static bool has_been_heard(const struct offload_host *h, uint64_t since_ns, uint64_t long_ns,
+			   uint64_t now_ns)
+{
+	uint64_t from = h->connected_ns > since_ns ? h->connected_ns : since_ns;
+
+	return h->connected && now_ns - from >= long_ns;
+}
+
+/*
+ * Nobody reports what this route is for. A direct route goes after one cold period and
+ * a permit after two, the sender before the receiver; and not before the sender could
+ * have said something, because one that cannot be heard may still be sending.
+ */
 static void age_adopted(struct offload *o, struct route *r, uint64_t now_ns)
 {
-	if (now_ns - r->adopted_ns < o->o.cold_ns * (1 + route_is_permit(r)))
+	bool permit = route_is_permit(r);
+	struct offload_host *sender = routes_host(&o->t, permit ? r->r.peer : r->r.host);
+
+	if (sender->far) {
+		far_age(o, r, now_ns);
+		return;
+	}
+	if (!has_been_heard(sender, r->adopted_ns, o->o.cold_ns * (1 + permit), now_ns))
 		return;
 	r->adopted = false;
 	route_settle(&o->t, r);
@@ -335,16 +373,29 @@ void offload_tick(struct offload *o, uint64_t now_ns)
 		else
 			pair_free(o, p);	/* its receiver never took it */
 	}
-	for (size_t i = 0; (r = index_next(&o->t.routes, &i));)
+	for (size_t i = 0; (r = index_next(&o->t.routes, &i));) {
 		if (r->adopted)
 			age_adopted(o, r, now_ns);
+		if (r->asking && routes_host(&o->t, r->r.host)->far)
+			route_queue(&o->t, r);
+	}
 }
 
 /* What the caller takes out. */
 
-static struct offload_change change_of(const struct route *r)
+static struct offload_change change_of(const struct routes *t, const struct route *r)
 {
-	return (struct offload_change){ .seq = r->seq, .route = r->r, .present = r->present };
+	const struct offload_host like = { .id = r->r.host }, *h = index_find(&t->hosts, &like);
+	struct offload_change c = { .seq = r->seq, .route = r->r, .present = r->present };
+	const struct pair *p;
+
+	c.say = h->far ? OFFLOAD_ASK : r->news ? OFFLOAD_TELL : OFFLOAD_DOUBT;
+	if (c.say == OFFLOAD_DOUBT)
+		c.seq = r->doubt;
+	LIST_FOREACH(p, &r->permits, by_permit)
+		if (p->p.bps > c.bps)
+			c.bps = p->p.bps;
+	return c;
 }
 
 bool offload_next(struct offload *o, struct offload_change *ret)
@@ -353,9 +404,9 @@ bool offload_next(struct offload *o, struct offload_change *ret)
 
 	if (!r)
 		return false;
+	*ret = change_of(&o->t, r);
 	TAILQ_REMOVE(&o->t.queue, r, queue);
-	r->queued = false;
-	*ret = change_of(r);
+	r->queued = r->news = false;
 	return true;
 }
 
@@ -368,7 +419,7 @@ void offload_each_route(const struct offload *o, uint32_t host,
 	if (!h)
 		return;
 	LIST_FOREACH(r, &h->routes, by_host) {
-		const struct offload_change c = change_of(r);
+		const struct offload_change c = change_of(&o->t, r);
 
 		if (r->present)
 			fn(&c, arg);
@@ -384,7 +435,7 @@ static int by_value(const void *a, const void *b)
 
 void offload_stats(const struct offload *o, struct offload_stats *ret)
 {
-	uint64_t sorted[LATENCIES], n = o->n_latency < LATENCIES ? o->n_latency : LATENCIES;
+	uint64_t sorted[OFFLOAD_LATENCIES], n = o->n_latency < OFFLOAD_LATENCIES ? o->n_latency : OFFLOAD_LATENCIES;
 	const struct pair *p;
 
 	*ret = o->stats;

@@ -17,7 +17,11 @@
  * not take it any more.
  *
  * What a controller before this one told is adopted (offload_adopt()) and kept
- * until the usage reports of its pairs come in, or fail to.
+ * until the usage reports of its pairs come in, or fail to. A pair that its host
+ * reports as sent straight goes on so, whatever its receiver has been heard to have.
+ *
+ * Hosts that another controller leads are far (offload_far.c). A pair lives where its
+ * sender is led; a permit at a far host is asked of its leader.
  *
  * Pure: no I/O, time is an argument. Hosts and networks are the caller's numbers.
  * What is to be told to hosts is drained with offload_next(); what a host has
@@ -53,9 +57,17 @@ struct offload_route {
 	uint32_t peer;			/* the host where dst lives; of a permit, where src lives */
 };
 
+enum offload_say {
+	OFFLOAD_TELL,			/* the host is to have it, or no longer */
+	OFFLOAD_ASK,			/* the same of a permit at a far host: to its leader */
+	OFFLOAD_DOUBT,			/* a permit of a far sender: is it of use? to the sender's leader */
+};
+
 struct offload_change {
+	enum offload_say say;
 	uint64_t seq;			/* rises; what offload_acked() refers to */
 	struct offload_route route;
+	uint64_t bps;			/* of the warmest pair a permit is for */
 	bool present;			/* the host is to have it; false: no longer */
 };
 
@@ -82,6 +94,29 @@ int offload_adopt(struct offload *o, const struct offload_route *route, uint64_t
 void offload_forget(struct offload *o, uint32_t network, const struct ip_addr *addr);
 /* Pairs of a sender that cannot report are not counted cold. Hosts begin disconnected. */
 void offload_host_connected(struct offload *o, uint32_t host, bool connected, uint64_t now_ns);
+
+/*
+ * We lead the host, or another does, in this @term: higher with every leader. Hosts begin
+ * as ours. Pairs of a sender that goes are its new leader's, which adopts them; not a
+ * word is said about them. The new leader of a receiver is asked for all that is wanted there.
+ */
+void offload_host_led(struct offload *o, uint32_t host, bool led, int64_t term, uint64_t now_ns);
+/* The leader of a far host will not have it there; @seq as in offload_acked(). */
+void offload_refused(struct offload *o, const struct offload_route *permit, uint64_t seq);
+
+enum offload_answer { OFFLOAD_LATER, OFFLOAD_GRANTED, OFFLOAD_REFUSED, OFFLOAD_STALE };
+/*
+ * The leader of the sender, in this @term, wants this permit at a host of ours.
+ * OFFLOAD_LATER: see offload_is_granted(). What earlier leaders say, and may arrive later,
+ * is ignored. Who was doubted says that change @seq found it of no use.
+ */
+enum offload_answer offload_asked(struct offload *o, const struct offload_route *permit,
+				  uint64_t bps, int64_t term, uint64_t now_ns);
+void offload_given_back(struct offload *o, const struct offload_route *permit, int64_t term);
+void offload_unused(struct offload *o, const struct offload_route *permit, uint64_t seq);
+bool offload_is_granted(const struct offload *o, const struct offload_route *permit);
+/* What to say to OFFLOAD_DOUBT; true also if we do not know. */
+bool offload_is_of_use(struct offload *o, const struct offload_route *permit, uint64_t now_ns);
 
 /* Withdraws what has gone cold; call it about once a second. */
 void offload_tick(struct offload *o, uint64_t now_ns);

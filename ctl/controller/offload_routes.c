@@ -129,6 +129,8 @@ struct route *route_get(struct routes *t, const struct offload_route *like)
 	struct route *r = route_find(t, like);
 	bool permit = addr_is_zero(&like->dst);
 
+	if (r)
+		r->r.peer = like->peer;		/* the instance may have moved */
 	if (r || !h)
 		return r;
 	r = calloc(1, sizeof(*r));
@@ -152,8 +154,47 @@ struct route *route_get(struct routes *t, const struct offload_route *like)
 	return r;
 }
 
+/* A direct route that no pair answers for any more, and that its sender may still have. */
+static bool is_orphan(const struct route *r)
+{
+	return !route_is_permit(r) && LIST_EMPTY(&r->uses);
+}
+
+/* What needs this permit without being a pair that wants it. */
+static bool has_orphan(const struct route *permit)
+{
+	const struct route *r;
+
+	LIST_FOREACH(r, &permit->places[0]->routes[0], by_place[0])
+		if (is_orphan(r) && r->r.peer == permit->r.host)
+			return true;
+	return false;
+}
+
+struct route *route_permit_of(const struct routes *t, const struct offload_route *use)
+{
+	const struct offload_route like = { .host = use->peer, .network = use->network,
+					    .src = use->src };
+
+	return route_find(t, &like);
+}
+
+/* The last that needed its permit may have gone. */
+static void settle_permit(struct routes *t, const struct offload_route *use)
+{
+	struct route *permit = route_permit_of(t, use);
+
+	if (!permit)
+		return;
+	route_settle(t, permit);
+	route_free_if_done(t, permit);
+}
+
 void route_free_if_done(struct routes *t, struct route *r)
 {
+	const struct offload_route was = r->r;
+	bool permit = route_is_permit(r);
+
 	if (r->held || r->present || r->queued || !route_in_force(r) ||
 	    !LIST_EMPTY(&r->uses) || !LIST_EMPTY(&r->permits))
 		return;
@@ -165,19 +206,42 @@ void route_free_if_done(struct routes *t, struct route *r)
 	routes_host(t, r->r.host)->n_routes--;
 	index_del(&t->routes, r);
 	free(r);
+	if (!permit)
+		settle_permit(t, &was);
+}
+
+void route_queue(struct routes *t, struct route *r)
+{
+	if (!r->queued)
+		TAILQ_INSERT_TAIL(&t->queue, r, queue);
+	r->queued = true;
+}
+
+void route_renew(struct routes *t, struct route *r)
+{
+	r->seq = ++t->seq;
+	r->news = true;
+	r->asking = r->present;
+	route_queue(t, r);
 }
 
 void route_settle(struct routes *t, struct route *r)
 {
-	bool present = r->wanted || r->adopted;
+	bool present = r->wanted || r->adopted || (route_is_permit(r) && has_orphan(r));
 
 	if (present == r->present)
 		return;
 	r->present = present;
-	r->seq = ++t->seq;
-	if (!r->queued)
-		TAILQ_INSERT_TAIL(&t->queue, r, queue);
-	r->queued = true;
+	route_renew(t, r);
+}
+
+void route_drop(struct routes *t, struct route *r)
+{
+	if (r->queued)
+		TAILQ_REMOVE(&t->queue, r, queue);
+	r->queued = r->present = r->adopted = false;
+	r->acked = r->seq;
+	route_free_if_done(t, r);
 }
 
 /* Birth and death. */

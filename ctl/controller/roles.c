@@ -79,6 +79,23 @@ static bool owns(void *arg, const char *host)
 	return r->shards && shards_lead(r->shards, host);
 }
 
+static int64_t term(void *arg, const char *host)
+{
+	const struct roles *r = arg;
+
+	return r->shards ? shards_term(r->shards, host) : 0;
+}
+
+/* Nobody leads it for the moment: whoever wants an answer asks again. */
+static void say_to_leader(void *arg, const char *host, char kind, uint64_t n, const char *text)
+{
+	const struct roles *r = arg;
+	const struct shard_leader *l = r->shards ? shards_leader(r->shards, host) : NULL;
+
+	if (l && strcmp(l->name, r->name))
+		channels_say(r->channels, l->channel, kind, n, text);
+}
+
 /*
  * A revision is everywhere when we have programmed our hosts and the other leaders say
  * that they have theirs. This is counted apart from our own: they ask us the same.
@@ -274,7 +291,8 @@ static int start_shards(struct roles *r, struct event_base *base, struct store *
 	if (!r->moved || !r->ask_again)
 		return error_set(e, -ENOMEM, "no memory");
 	event_add(r->ask_again, &again);
-	err = channels_new(base, &r->o.http.tls, adopt_orphan, r, &r->channels, e);
+	err = channels_new(&(struct channels_options){ base, &r->o.http.tls, adopt_orphan, r, r->vmc },
+			   &r->channels, e);
 	if (!err && r->vmc)
 		err = channel_server_new(base, r->o.channel, &r->o.http.tls, r->vmc, &r->server, e);
 	return err ?: shards_new(&o, &r->shards, e);
@@ -289,6 +307,8 @@ static int start_vmc(struct roles *r, struct event_base *base, struct error *e)
 		.global = fm_replica(r->fm, SCOPE_GLOBAL),
 		.owns = r->o.channel ? owns : NULL,
 		.settled = r->o.channel ? settled : NULL,
+		.say = r->o.channel ? say_to_leader : NULL,
+		.term = r->o.channel ? term : NULL,
 		.arg = r,
 		.cold_ns = r->o.cold_s * 1000000000ull,
 		.offloads_max = r->o.offloads_max,

@@ -27,6 +27,7 @@ struct shard {
 	struct shards *shards;
 	struct store_election *election;	/* NULL: stood back for a turn */
 	bool ours;
+	int64_t term;			/* of ours */
 	struct shard_leader leader;
 };
 
@@ -54,8 +55,8 @@ static void on_elected(void *arg, int64_t token)
 {
 	struct shard *shard = arg;
 
-	(void)token;
 	shard->ours = true;
+	shard->term = token;
 	changed(shard->shards);
 }
 
@@ -69,23 +70,32 @@ static void on_lost(void *arg, const char *why)
 	changed(shard->shards);
 }
 
-static int stand(struct shards *s, unsigned int i)
+/* Stands for @key with our name and channel. 0 or -ENOMEM. */
+static int stand_for(struct shards *s, const char *key, struct store_election **ret,
+		     void (*elected)(void *arg, int64_t token),
+		     void (*lost)(void *arg, const char *why), void *arg)
 {
-	char key[KEY_LEN];
 	struct store_election_options o = {
 		.store = s->o.store,
 		.base = s->o.base,
 		.key = key,
 		.value = s->value,
 		.ttl_ms = s->o.ttl_ms,
-		.elected = on_elected,
-		.lost = on_lost,
-		.arg = &s->v[i],
+		.elected = elected,
+		.lost = lost,
+		.arg = arg,
 	};
 
+	*ret = store_election_new(&o);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int stand(struct shards *s, unsigned int i)
+{
+	char key[KEY_LEN];
+
 	snprintf(key, sizeof(key), LEADERS "%u", i);
-	s->v[i].election = store_election_new(&o);
-	return s->v[i].election ? 0 : -ENOMEM;
+	return stand_for(s, key, &s->v[i].election, on_elected, on_lost, &s->v[i]);
 }
 
 static void nothing(void *arg, int64_t token)
@@ -103,19 +113,9 @@ static void not_alone(void *arg, const char *why)
 static int join(struct shards *s)
 {
 	char key[KEY_LEN];
-	struct store_election_options o = {
-		.store = s->o.store,
-		.base = s->o.base,
-		.key = key,
-		.value = s->value,
-		.ttl_ms = s->o.ttl_ms,
-		.elected = nothing,
-		.lost = not_alone,
-	};
 
 	snprintf(key, sizeof(key), MEMBERS "%s", s->name);
-	s->member = store_election_new(&o);
-	return s->member ? 0 : -ENOMEM;
+	return stand_for(s, key, &s->member, nothing, not_alone, NULL);
 }
 
 /* What the store says about the others. */
@@ -132,6 +132,7 @@ static void set_leader(struct shards *s, const char *index, const struct store_k
 
 		snprintf(l->name, sizeof(l->name), "%s", name ?: "");
 		snprintf(l->channel, sizeof(l->channel), "%s", channel ?: "");
+		l->term = kv ? kv->mod_revision : 0;
 	}
 	cJSON_Delete(o);
 }
@@ -318,6 +319,13 @@ const struct shard_leader *shards_leader(const struct shards *s, const char *hos
 	const struct shard *shard = &s->v[ring_shard(host, s->o.n)];
 
 	return *shard->leader.name ? &shard->leader : NULL;
+}
+
+int64_t shards_term(const struct shards *s, const char *host)
+{
+	const struct shard *shard = &s->v[ring_shard(host, s->o.n)];
+
+	return shard->ours ? shard->term : shard->leader.term;
 }
 
 unsigned int shards_count(const struct shards *s)

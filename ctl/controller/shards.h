@@ -36,6 +36,7 @@ struct shards;
 struct shard_leader {
 	char name[SHARD_NAME_LEN];	/* "": nobody known */
 	char channel[SHARD_ADDRESS_LEN];	/* where others reach it, channel.h */
+	int64_t term;			/* since this revision */
 };
 
 struct shards_options {
@@ -54,6 +55,8 @@ void shards_free(struct shards *s);	/* what we lead goes to others when the leas
 
 bool shards_lead(const struct shards *s, const char *host);	/* we do */
 const struct shard_leader *shards_leader(const struct shards *s, const char *host);
+/* Of whoever leads the host: higher with every leader, also with one that began anew. 0: nobody known. */
+int64_t shards_term(const struct shards *s, const char *host);
 unsigned int shards_count(const struct shards *s);	/* that we lead */
 /* The leader of shard @i. */
 const struct shard_leader *shards_at(const struct shards *s, unsigned int i);

@@ -30,15 +30,10 @@ void vmc_schedule(struct vmc *v)
 		event_add(v->work, &now);
 }
 
-static void on_work(evutil_socket_t fd, short what, void *arg)
+static void work(struct vmc *v)
 {
-	struct vmc *v = arg;
 	struct vmc_host *h;
 
-	(void)fd;
-	(void)what;
-	if (!v->ready)
-		return;
 	vmc_offload_drain(v);
 	if (vmc_work(&v->engine, SLICE, vmc_now(v)))
 		vmc_schedule(v);
@@ -49,20 +44,34 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
 			objset_done(&h->pending);	/* it will be compared when it comes */
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void tick(struct vmc *v)
 {
-	struct vmc *v = arg;
 	struct vmc_host *h;
 
-	(void)fd;
-	(void)what;
-	if (!v->ready)
-		return;
 	programming_tick(v->programming, vmc_now(v));
 	vmc_offload_tick(v);
 	for (size_t i = 0; (h = index_next(&v->engine.hosts, &i));)
 		if (h->session && h->session->retry_ns && h->session->retry_ns <= vmc_now(v))
 			session_pump(h->session);
+}
+
+/* Timers do nothing before everything has been read. */
+static void when_ready(struct vmc *v, void (*run)(struct vmc *v))
+{
+	if (v->ready)
+		run(v);
+}
+
+static void on_work(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	when_ready(arg, work);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	when_ready(arg, tick);
 }
 
 /* What the replicas tell. */
@@ -226,6 +235,7 @@ void vmc_shards_moved(struct vmc *v)
 		return;
 	lose_sessions(v);
 	vmc_loaded(&v->engine, v->engine.applied, vmc_now(v));
+	vmc_offload_shards_moved(v);
 	vmc_schedule(v);
 }
 

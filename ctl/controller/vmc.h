@@ -38,6 +38,12 @@ struct vmc_options {
 	struct replica *regional, *global;	/* of that set */
 	/* Is this host of a shard we lead? NULL: all are. */
 	bool (*owns)(void *arg, const char *host);
+	/*
+	 * Several controllers: what @host's leader is to hear (permits.h), and a number that is
+	 * another one whenever another leads @host. NULL: we are alone.
+	 */
+	void (*say)(void *arg, const char *host, char kind, uint64_t n, const char *text);
+	int64_t (*term)(void *arg, const char *host);
 	/* All changes of a revision have come in. NULL: nobody wants to know. */
 	void (*settled)(void *arg, uint64_t revision);
 	void *arg;
@@ -49,7 +55,7 @@ struct vmc *vmc_new(const struct vmc_options *o);	/* NULL: no memory */
 void vmc_free(struct vmc *v);		/* NULL is allowed; sessions are detached before */
 /* Everything has been read and computed: sessions may be attached. */
 bool vmc_is_ready(const struct vmc *v);
-/* owns() has changed its mind: hosts that came are computed, sessions of those that went are lost. */
+/* owns() or term() say something else: hosts that came are computed, sessions of those that went are lost. */
 void vmc_shards_moved(struct vmc *v);
 
 /* An agent that has @digest. NULL: no memory, or not ready. A session it had is closed. */
@@ -59,6 +65,15 @@ void vmc_detach(struct vmc_session *s);
 /* -EBADMSG: the agent does not speak the protocol, @e says what; close it. */
 int vmc_message(struct vmc_session *s, const cJSON *msg, struct error *e);
 void vmc_drained(struct vmc_session *s);	/* there is room for more */
+
+/*
+ * What another controller says about permits (permits.h). It is answered by @answer, at once or
+ * later; NULL: it is an answer itself. -EBADMSG: it does not speak the protocol.
+ */
+typedef void (*vmc_answer_fn)(void *to, char kind, uint64_t n, const char *text);
+int vmc_permit(struct vmc *v, char kind, uint64_t n, const char *text, size_t len,
+	       vmc_answer_fn answer, void *to, struct error *e);
+void vmc_permit_gone(struct vmc *v, const void *to);	/* cannot be answered any more */
 
 struct programming *vmc_programming(struct vmc *v);	/* of the hosts we lead */
 

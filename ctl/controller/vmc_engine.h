@@ -33,6 +33,7 @@ struct vmc_host {
 	bool is_ready;			/* in the list of those with something to send */
 	bool under_way;			/* a transaction is, `sent` waits for it */
 	uint32_t number;		/* from 1, for whoever wants numbers (vmc_offload.c) */
+	int64_t term;			/* of its leader, as last looked at (vmc_offload.c) */
 	struct vmc_host *next_ready;
 	struct objset desired;		/* id -> version */
 	struct objset pending;		/* ids that changed since they were last sent */

@@ -6,9 +6,7 @@
  * the addresses belong to, and how a decision becomes an object of a host. A host
  * speaks only for instances that run on it; what it says about others is left out.
  * A change waits with its host until the transaction that carries it is acknowledged.
- *
- * Pairs whose receiving host belongs to another controller's shard stay with the
- * hoverboards.
+ * What concerns another controller's hosts goes to vmc_permits.c.
  */
 #include <ctl/controller/vmc_session.h>
 
@@ -58,29 +56,42 @@ static bool told_same(const void *a, const void *b)
 	return ((const struct told_host *)a)->host == ((const struct told_host *)b)->host;
 }
 
-/* Numbers of networks are given once and kept; NULL: no memory. */
-static struct net_number *number_of(struct vmc *v, const char *network)
+static struct net_number *number_find(const struct vmc *v, const char *network)
 {
-	struct net_number like = {}, *n;
+	struct net_number like = {};
 
 	snprintf(like.network, sizeof(like.network), "%s", network);
-	n = index_find(&v->networks, &like);
+	return index_find(&v->networks, &like);
+}
+
+uint32_t vmc_network_known(const struct vmc *v, const char *network)
+{
+	const struct net_number *n = number_find(v, network);
+
+	return n ? n->number : 0;
+}
+
+/* Numbers of networks are given once and kept. */
+uint32_t vmc_network_number(struct vmc *v, const char *network)
+{
+	struct net_number *n = number_find(v, network);
+
 	if (n)
-		return n;
-	n = malloc(sizeof(*n));
+		return n->number;
+	n = calloc(1, sizeof(*n));
 	if (!n)
-		return NULL;
-	*n = like;
+		return 0;
+	snprintf(n->network, sizeof(n->network), "%s", network);
 	n->number = ++v->n_networks;
 	if (index_add(&v->networks, n)) {
 		free(n);
-		return NULL;
+		return 0;
 	}
 	v->network_names = realloc(v->network_names, n->number * sizeof(*v->network_names));
 	if (!v->network_names)
 		abort();
 	v->network_names[n->number - 1] = n->network;
-	return n;
+	return n->number;
 }
 
 static struct network *network_named(const struct vmc *v, const char *name)
@@ -101,14 +112,12 @@ static struct network *network_named(const struct vmc *v, const char *name)
 static void moved(void *arg, const struct network *net, const struct ip_addr *a)
 {
 	struct vmc *v = arg;
-	struct net_number like = {};
-	const struct net_number *n;
+	char name[VMC_NAME_LEN];
+	uint32_t number = vmc_network_known(v, vmc_network_name(net, name));
 
-	vmc_network_name(net, like.network);
-	n = index_find(&v->networks, &like);
-	if (!n)
+	if (!number)
 		return;
-	offload_forget(v->offload, n->number, a);
+	offload_forget(v->offload, number, a);
 	vmc_schedule(v);
 }
 
@@ -118,6 +127,7 @@ int vmc_offload_init(struct vmc *v)
 
 	index_init(&v->networks, net_hash, net_same);
 	index_init(&v->waits, told_hash, told_same);
+	vmc_permits_init(v);
 	v->engine.moved = moved;
 	v->engine.moved_arg = v;
 	v->offload = offload_new(&o);
@@ -149,6 +159,7 @@ void vmc_offload_done(struct vmc *v)
 	index_done(&v->waits);
 	index_done(&v->networks);
 	free(v->network_names);
+	vmc_permits_done(v);
 	offload_free(v->offload);
 }
 
@@ -210,7 +221,10 @@ void vmc_offload_drain(struct vmc *v)
 	struct offload_change c;
 
 	while (offload_next(v->offload, &c))
-		tell(v, &c);
+		if (c.say == OFFLOAD_TELL)
+			tell(v, &c);
+		else
+			vmc_permits_say(v, &c);
 }
 
 void vmc_offload_sent(struct vmc *v, struct vmc_host *host, uint64_t seq)
@@ -234,6 +248,8 @@ void vmc_offload_acked(struct vmc *v, struct vmc_host *host, uint64_t seq)
 		if (!t->first)
 			t->end = &t->first;
 		offload_acked(v->offload, &w->change.route, w->change.seq, vmc_now(v));
+		if (ip_addr_is_zero(&w->change.route.dst))
+			vmc_permits_acked(v, &w->change.route);
 		free(w);
 		any = true;
 	}
@@ -260,29 +276,46 @@ static struct instance *instance_at(const struct vmc *v, const struct network *n
 	return ip_addr_parse(text, ret) ? NULL : model_set_by_address(v->o.set, net, ret, NULL);
 }
 
-static uint32_t host_number(const struct vmc *v, const struct instance *i)
+const struct host *vmc_offload_host(const struct vmc *v, const char *network,
+				    const struct ip_addr *addr)
+{
+	const struct network *net = network_named(v, network);
+	const struct instance *i = net ? model_set_by_address(v->o.set, net, addr, NULL) : NULL;
+
+	return i ? host_of(i) : NULL;
+}
+
+void vmc_offload_led(struct vmc *v, struct vmc_host *h)
+{
+	h->term = v->o.term ? v->o.term(v->o.arg, h->name) : 0;
+	offload_host_led(v->offload, h->number, h->owned, h->term, vmc_now(v));
+}
+
+static uint32_t host_number(struct vmc *v, const struct instance *i)
 {
 	const struct host *host = i ? host_of(i) : NULL;
-	const struct vmc_host *h = host ? vmc_host_find(&v->engine, host->o.name) : NULL;
+	struct vmc_host *h = host ? vmc_host_find(&v->engine, host->o.name) : NULL;
 
-	return h && h->owned ? h->number : 0;
+	if (!h)
+		return 0;
+	vmc_offload_led(v, h);
+	return h->number;
 }
 
 static int report_pair(struct vmc *v, struct vmc_host *from, const struct msg_usage_pair *said)
 {
 	const struct network *net = network_named(v, said->network);
-	const struct net_number *n = net ? number_of(v, said->network) : NULL;
 	struct offload_pair p = { .bps = said->bps, .direct = said->direct };
 
-	if (!n)
+	if (!net)
 		return 0;
-	p.network = n->number;
 	p.threshold_bps = net->spec.offload_threshold;
 	p.src_host = host_number(v, instance_at(v, net, said->src, &p.src));
 	p.dst_host = host_number(v, instance_at(v, net, said->dst, &p.dst));
 	if (p.src_host != from->number || !p.dst_host)
 		return 0;
-	return offload_report(v->offload, &p, vmc_now(v));
+	p.network = vmc_network_number(v, said->network);
+	return p.network ? offload_report(v->offload, &p, vmc_now(v)) : -ENOMEM;
 }
 
 int vmc_offload_usage(struct vmc *v, struct vmc_host *from, const cJSON *pairs)
@@ -328,10 +361,10 @@ static bool route_of(struct vmc *v, const struct vmc_host *host, const char *res
 	if (peer && dst)
 		peer = instance_at(v, net, dst, &ret->dst);
 	ret->peer = host_number(v, peer);
-	if (!ret->peer || ret->peer == host->number || !number_of(v, text))
+	if (!ret->peer || ret->peer == host->number)
 		return false;
-	ret->network = number_of(v, text)->number;
-	return true;
+	ret->network = vmc_network_number(v, text);
+	return ret->network;
 }
 
 bool vmc_offload_adopt(struct vmc *v, struct vmc_host *host, const char *id)
@@ -349,7 +382,21 @@ bool vmc_offload_adopt(struct vmc *v, struct vmc_host *host, const char *id)
 void vmc_offload_tick(struct vmc *v)
 {
 	offload_tick(v->offload, vmc_now(v));
+	vmc_permits_tick(v);
 	vmc_schedule(v);
+}
+
+void vmc_offload_shards_moved(struct vmc *v)
+{
+	struct vmc_host *h;
+
+	for (size_t i = 0; (h = index_next(&v->engine.hosts, &i));) {
+		struct told_host *t = waits_of(v, h, false);
+
+		if (!h->owned && t)
+			forget_waits(t);
+		vmc_offload_led(v, h);
+	}
 }
 
 struct listing {

@@ -104,6 +104,7 @@ static int on_buckets(struct vmc_session *s, const cJSON *msg, struct error *e)
 
 	if (err)
 		return err;
+	objset_done(&s->host->pending);		/* what changed since we asked is in its bucket */
 	objset_buckets(&s->host->desired, ours);
 	for (unsigned int b = 0; b < OBJSET_BUCKETS; b++)
 		if (!digest_equal(&theirs[b], &ours[b])) {

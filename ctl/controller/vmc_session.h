@@ -65,6 +65,7 @@ struct vmc {
 	uint32_t n_networks;
 	const char **network_names;	/* network n at n - 1 */
 	struct index waits;		/* struct told_host (vmc_offload.c) */
+	struct index askers;		/* struct asker (vmc_permits.c) */
 	struct index reports;		/* struct vport_report (vmc_report.c) */
 	struct event *work, *tick;
 	struct replica_listener regional, global;
@@ -90,7 +91,24 @@ void vmc_offload_acked(struct vmc *v, struct vmc_host *host, uint64_t seq);
 bool vmc_offload_adopt(struct vmc *v, struct vmc_host *host, const char *id);
 void vmc_offload_tick(struct vmc *v);
 void vmc_offload_drain(struct vmc *v);	/* tells what has been decided */
+/* Who leads the host, for the pairs it has part in: said before they are. */
+void vmc_offload_led(struct vmc *v, struct vmc_host *host);
+/* Hosts are led by others than before. */
+void vmc_offload_shards_moved(struct vmc *v);
 cJSON *vmc_offload_pairs(struct vmc *v);
+/* The host where @addr is; NULL: nowhere. */
+const struct host *vmc_offload_host(const struct vmc *v, const char *network,
+				    const struct ip_addr *addr);
+/* "<tenant>.<network>" as a number, from 1; 0: no memory, or (_known) it has none. */
+uint32_t vmc_network_number(struct vmc *v, const char *network);
+uint32_t vmc_network_known(const struct vmc *v, const char *network);
+
+/* vmc_permits.c */
+void vmc_permits_init(struct vmc *v);
+void vmc_permits_done(struct vmc *v);
+void vmc_permits_say(struct vmc *v, const struct offload_change *c);
+void vmc_permits_acked(struct vmc *v, const struct offload_route *permit);
+void vmc_permits_tick(struct vmc *v);
 
 /* vmc_report.c */
 int vmc_report(struct vmc *v, struct vmc_host *host, const cJSON *vports);

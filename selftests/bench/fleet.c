@@ -12,6 +12,7 @@
  *	forget			hosts lose what they have, as after a loss of their disks
  *	expect FILE		other numbers of objects; says "correct" when they are reached
  *	traffic FILE SECONDS	pairs send; {"event": "traffic", ...} at the end
+ *	pairs			how many are sent straight now; returned: how many were before
  *	stats			counters since the last time
  *
  * See also: fleet.h, scale (the driver).
@@ -176,6 +177,8 @@ static void run(struct fleet *f, char *line)
 		expect(f, path);
 	else if (!strcmp(word, "traffic") && path && number)
 		start_traffic(f, path, atoi(number));
+	else if (!strcmp(word, "pairs"))
+		traffic_pairs(f->traffic);
 	else if (!strcmp(word, "stats"))
 		stats(f);
 	else

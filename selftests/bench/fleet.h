@@ -60,5 +60,7 @@ void fleet_check(struct fleet *f);		/* says so, once, when all are welcomed and 
 int traffic_new(struct fleet *f, const char *path, struct traffic **ret);
 void traffic_free(struct traffic *t);
 void traffic_start(struct traffic *t, unsigned int seconds);
+/* Says how many pairs are sent straight, and how many were and are not any more. */
+void traffic_pairs(const struct traffic *t);
 /* The host now has, or no longer has, this object. */
 void traffic_object(struct traffic *t, const char *id, bool present);

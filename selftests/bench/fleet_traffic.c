@@ -54,6 +54,7 @@ struct traffic {
 	uint32_t mask;
 	struct event *tick;
 	uint64_t last_ns, end_ns, hoverboard_bytes, direct_bytes;
+	uint64_t returned;		/* to the hoverboards */
 	uint64_t second_ns, second_hoverboard, second_direct;
 	double last_share;		/* of the last whole second */
 };
@@ -87,6 +88,7 @@ void traffic_object(struct traffic *t, const char *id, bool present)
 	if (!i)
 		return;
 	f = &t->flows[i - 1];
+	t->returned += f->direct && !present;
 	f->direct = present;
 	if (present && f->reported_ns && !f->latency_ns)
 		f->latency_ns = clock_now_ns() - f->reported_ns;
@@ -275,6 +277,16 @@ static void conclude(struct traffic *t)
 	       t->last_share, n ? latency[n / 2] / 1e6 : -1.0, n ? latency[n * 99 / 100] / 1e6 : -1.0);
 	fflush(stdout);
 	free(latency);
+}
+
+void traffic_pairs(const struct traffic *t)
+{
+	uint32_t direct = 0;
+
+	for (uint32_t i = 0; t && i < t->n_flows; i++)
+		direct += t->flows[i].direct;
+	printf("{\"event\": \"pairs\", \"direct\": %u, \"returned\": %llu}\n", direct,
+	       t ? (unsigned long long)t->returned : 0);
 }
 
 static void tick(evutil_socket_t fd, short what, void *arg)

@@ -23,7 +23,8 @@ $(FUZZ)/fuzz_checkpoint: $(call fuzz_objs,selftests/fuzz/fuzz_checkpoint.c agent
 	agent/object_set.c agent/bind.c agent/state_config.c agent/config*.c lib/doc.c lib/doc_json.c lib/addr.c lib/error.c \
 	lib/objset.c)
 $(FUZZ)/fuzz_etcd: $(call fuzz_objs,selftests/fuzz/fuzz_etcd.c ctl/controller/store_etcd_json.c lib/error.c)
-$(FUZZ)/fuzz_channel: $(call fuzz_objs,selftests/fuzz/fuzz_channel.c ctl/controller/channel_frame.c lib/error.c)
+$(FUZZ)/fuzz_channel: $(call fuzz_objs,selftests/fuzz/fuzz_channel.c ctl/controller/channel_frame.c \
+	ctl/controller/permits.c lib/addr.c lib/error.c)
 $(FUZZ)/fuzz_msg: $(call fuzz_objs,selftests/fuzz/fuzz_msg.c lib/msg.c lib/msg_host.c lib/objset.c lib/frame.c lib/error.c)
 $(FUZZ)/fuzz_model: $(call fuzz_objs,selftests/fuzz/fuzz_model.c ctl/controller/index.c ctl/controller/model*.c \
 	ctl/controller/problems.c ctl/controller/validate*.c lib/*.c)

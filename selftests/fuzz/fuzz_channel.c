@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * fuzz_channel.c - any bytes as a channel between controllers
+ * fuzz_channel.c - any bytes as a channel between controllers, any text in it as a permit
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <event2/buffer.h>
 
 #include <ctl/controller/channel_frame.h>
+#include <ctl/controller/permits.h>
 #include <selftests/fuzz/fuzz.h>
 
 /* What was taken, put again, comes out the same. */
@@ -27,6 +28,24 @@ static void check_again(const struct channel_frame *f)
 	evbuffer_free(b);
 }
 
+/* What was read, written again, reads the same. */
+static void check_permit(const char *text, size_t len)
+{
+	struct permit_text p, again;
+	char buf[PERMIT_TEXT_LEN];
+	struct error e = {};
+
+	if (permit_read(text, len, &p, &e)) {
+		FUZZ_CHECK(*e.text);
+		return;
+	}
+	permit_format(&p, buf);
+	FUZZ_CHECK(!permit_read(buf, strlen(buf), &again, &e));
+	FUZZ_CHECK(!strcmp(p.host, again.host) && !strcmp(p.network, again.network));
+	FUZZ_CHECK(!strcmp(p.from, again.from) && ip_addr_equal(&p.src, &again.src));
+	FUZZ_CHECK(p.term == again.term && p.bps == again.bps);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct evbuffer *in = evbuffer_new();
@@ -40,9 +59,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(f.len <= CHANNEL_FRAME_MAX && !f.text[f.len]);
 		if (f.kind)
 			check_again(&f);
+		check_permit(f.text, f.len);
 		free(copy);
 	}
 	FUZZ_CHECK(!n || *e.text);
 	evbuffer_free(in);
+	check_permit((const char *)data, size);
 	return 0;
 }

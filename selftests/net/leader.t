@@ -7,9 +7,11 @@
 #		 ║
 #		fleet: 12 simulated hosts, all at the front end of c1
 #
-# Hosts are led by all three controllers, so most messages cross a channel. Then c2 is
-# killed without a word, all come back, and at last c1 is stopped: its hosts lose
-# the front end, but nothing of what they have.
+# Hosts are led by all three controllers, so most messages cross a channel. Each host's
+# instance sends much to the next host's: as the hosts are a ring, there are pairs whose
+# two hosts have different leaders. Then c2 is killed without a word, all come back, and at
+# last c1 is stopped: its hosts lose the front end, but nothing of what they have, and
+# no pair is sent by hoverboards again.
 # shellcheck source=selftests/net/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
@@ -98,17 +100,45 @@ echo up >&8
 ok "all hosts are connected to one front end and attached to their leaders" soon $patience all_connected
 is "a change of every host is programmed, over channels too" "$(change 1)" true
 
+# Pairs of all leaders leave the hoverboards, each told by the leader of its sender.
+ask c1 "/v1/tenants/acme/instances" >"$TMP/instances"
+address() { jq -r --arg name "i$1" 'first(.. | objects | select(.name? == $name) | .spec.addresses[0])' "$TMP/instances"; }
+for ((i = 0; i < hosts; i++)); do
+	echo "h$i acme.front $(address "$i") $(address $(((i + 1) % hosts))) 100000"
+done >"$TMP/traffic"
+pairs() { # "direct, returned" as the hosts have it
+	local n
+	n=$(grep -c pairs "$TMP/fleet.out")
+	echo pairs >&8
+	soon 10 said "$n"
+	grep pairs "$TMP/fleet.out" | tail -n 1 | jq -r '"\(.direct), \(.returned)"'
+}
+said() { (($(grep -c pairs "$TMP/fleet.out") > $1)); }
+all_direct() { [[ $(pairs) == "$hosts, 0" ]]; }
+# Every pair is known to one of them, the leader of its sender.
+known() { # known CONTROLLER...
+	local c n=0
+	for c; do n=$((n + $(ask "$c" /v1/offloads | jq .direct))); done
+	((n == hosts))
+}
+echo "traffic $TMP/traffic 3600" >&8
+ok "all pairs are sent straight, also those with two leaders" soon 60 all_direct
+ok "each is known to one leader" soon $patience known c1 c2 c3
+
 accepted=$(status c1 .sessions.accepted)
 end "${pids[c2]}" KILL
 is "with a leader killed, the next change is programmed by those who are left" "$(change 2)" true
 ok "they lead all hosts" soon $patience all_led c1 c3
 is "no agent's session ended" "$(status c1 .sessions.accepted)" "$accepted"
 is "and all are up" "$(status c1 .sessions.up)" "$hosts"
+ok "they know all pairs" soon $patience known c1 c3
+is "none of which was sent by a hoverboard again" "$(pairs)" "$hosts, 0"
 
 controller c2 2
 ok "the killed one comes back and takes its share" soon 60 shared
 is "a change is programmed again by all three" "$(change 3)" true
 is "still nobody had to connect again" "$(status c1 .sessions.accepted)" "$accepted"
+ok "and each pair is known to one leader" soon $patience known c1 c2 c3
 
 updates() { echo $(($(status c2 .hosts.updates) + $(status c3 .hosts.updates))); }
 before=$(updates)
@@ -117,5 +147,7 @@ controller c1 1
 ok "its front end stopped and started, all hosts return to it" soon 60 all_connected
 is "nothing was sent to them: what they have is what they should have" \
 	"$(updates) $(status c1 .hosts.updates)" "$before 0"
+ok "pairs are known again" soon $patience known c1 c2 c3
+is "and were sent straight all the while" "$(pairs)" "$hosts, 0"
 is "and the next change is programmed" "$(change 4)" true
 finish

@@ -292,6 +292,60 @@ static void test_adopt_unused(void **state)
 	offload_free(o);
 }
 
+/* The receiver comes back long after the sender: no reason for the pair to return to the hoverboards. */
+static void test_adopt_receiver_late(void **state)
+{
+	struct offload *o = begin(0);
+	const struct offload_route use = { .host = 0, .network = NETWORK, .src = guest(0),
+					   .dst = guest(1), .peer = 1 };
+	const struct offload_route permit = { .host = 1, .network = NETWORK, .src = guest(0),
+					      .peer = 0 };
+	struct offload_change c;
+
+	(void)state;
+	offload_host_connected(o, 1, false, START);
+	assert_int_equal(offload_adopt(o, &use, START), 0);
+	say(o, 0, 1, 2 * THRESHOLD, true, START);
+	c = expect(o, 1, true, true);
+	for (uint64_t now = START; now < START + 200 * S; now += 5 * S) {
+		say(o, 0, 1, 2 * THRESHOLD, true, now);
+		offload_tick(o, now);
+		nothing_more(o);
+	}
+	assert_int_equal(stats(o).n_direct, 1);
+	offload_host_connected(o, 1, true, START + 200 * S);
+	assert_int_equal(offload_adopt(o, &permit, START + 200 * S), 0);
+	ack(o, c, START + 200 * S);
+	nothing_more(o);
+	assert_int_equal(stats(o).n_pairs, 1);
+	offload_free(o);
+}
+
+/* The sender comes back long after the receiver, which has taken its packets all the while. */
+static void test_adopt_sender_late(void **state)
+{
+	struct offload *o = begin(0);
+	const struct offload_route use = { .host = 0, .network = NETWORK, .src = guest(0),
+					   .dst = guest(1), .peer = 1 };
+	const struct offload_route permit = { .host = 1, .network = NETWORK, .src = guest(0),
+					      .peer = 0 };
+
+	(void)state;
+	offload_host_connected(o, 0, false, START);
+	assert_int_equal(offload_adopt(o, &permit, START), 0);
+	offload_tick(o, START + 900 * S);
+	nothing_more(o);
+	assert_int_equal(offload_adopt(o, &use, START + 900 * S), 0);
+	offload_host_connected(o, 0, true, START + 900 * S);
+	offload_tick(o, START + 929 * S);
+	nothing_more(o);
+	offload_tick(o, START + 930 * S);		/* it says nothing of the pair */
+	expect(o, 0, false, false);
+	offload_tick(o, START + 990 * S);
+	nothing_more(o);				/* not before it has stopped */
+	offload_free(o);
+}
+
 /* The world of hosts that answer late. */
 
 struct world {
@@ -405,6 +459,8 @@ int main(void)
 		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_adopt_unused),
+		cmocka_unit_test(test_adopt_receiver_late),
+		cmocka_unit_test(test_adopt_sender_late),
 		cmocka_unit_test(test_late_answers),
 	};
 
