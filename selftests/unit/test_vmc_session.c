@@ -7,15 +7,9 @@
  * Whatever happens, an agent that is heard in the end has exactly what it should have,
  * and everybody who waited for a revision has been answered. Seeded.
  */
-#include <ctl/controller/vmc_session.h>
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <selftests/unit/vmc_world.h>
 
 #include <lib/log.h>
-#include <selftests/unit/expect.h>
 
 #define HOSTS 3
 #define INSTANCES 40
@@ -157,93 +151,10 @@ static void front_lost(void *arg)
 
 static const struct vmc_front front = { front_send, front_backlog, front_close, front_lost };
 
-/* A VMC without replicas and without a loop. */
-
-static void nothing(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-}
-
-static void missing(void *arg, uint64_t revision, void (*add)(void *to, const char *host), void *to)
-{
-	vmc_missing(&((struct vmc *)arg)->engine, revision, add, to);
-}
-
-static void vmc_setup(struct vmc *v, struct model_set *set, struct event_base *base)
-{
-	*v = (struct vmc){ .o = { .base = base, .set = set }, .ready = true };
-	model_set_init(set);
-	v->programming = programming_new(&(struct programming_options){ .missing = missing, .arg = v });
-	v->work = evtimer_new(base, nothing, NULL);
-	vmc_init(&v->engine, set, NULL, NULL, v->programming);
-	vmc_reports_init(v);
-	assert_int_equal(vmc_offload_init(v), 0);
-	vmc_loaded(&v->engine, 1, 0);
-}
-
-static void vmc_teardown(struct vmc *v)
-{
-	event_free(v->work);
-	vmc_offload_done(v);
-	vmc_reports_done(v);
-	vmc_done(&v->engine);
-	programming_free(v->programming);
-	model_set_done(v->o.set);
-}
-
-static void work(struct vmc *v)
-{
-	struct vmc_host *h;
-
-	while (vmc_work(&v->engine, 100, vmc_now(v)))
-		;
-	while ((h = vmc_next_ready(&v->engine)))
-		if (h->session)
-			session_pump(h->session);
-		else
-			objset_done(&h->pending);
-}
-
-static void put(struct vmc *v, struct object *o)
-{
-	struct object *now;
-
-	vmc_changing(&v->engine, model_set_find(v->o.set, o->kind, o->tenant, o->name), o);
-	model_free(model_set_put(v->o.set, o, &now));
-	vmc_changed(&v->engine, now);
-}
-
-static void declare_fabric(struct vmc *v)
-{
-	struct network *n = (struct network *)model_new(KIND_NETWORK, "t", "n");
-	struct hoverboard *b = (struct hoverboard *)model_new(KIND_HOVERBOARD, "", "b");
-
-	vmc_begin(&v->engine, 0, 0);
-	n->spec.vni = 7;
-	put(v, &n->o);
-	strcpy(b->spec.host, "h0");
-	put(v, &b->o);
-	for (unsigned int i = 0; i < HOSTS; i++) {
-		char name[MODEL_NAME_LEN], text[32];
-		struct host *h;
-
-		snprintf(name, sizeof(name), "h%u", i);
-		snprintf(text, sizeof(text), "192.0.2.%u", i + 1);
-		h = (struct host *)model_new(KIND_HOST, "", name);
-		h->spec.underlay.v = calloc(1, sizeof(*h->spec.underlay.v));
-		h->spec.underlay.n = 1;
-		ip_addr_parse(text, &h->spec.underlay.v[0].ip);
-		put(v, &h->o);
-	}
-	vmc_end(&v->engine, 2);
-}
-
 static void change(struct vmc *v, uint64_t revision)
 {
 	unsigned int i = dice(INSTANCES);
-	char name[MODEL_NAME_LEN], text[32];
+	char name[MODEL_NAME_LEN];
 	struct instance *o;
 
 	snprintf(name, sizeof(name), "i%u", i);
@@ -253,15 +164,9 @@ static void change(struct vmc *v, uint64_t revision)
 		vmc_changing(&v->engine, &o->o, NULL);
 		model_free(model_set_del(v->o.set, KIND_INSTANCE, "t", name));
 	} else {
-		o = (struct instance *)model_new(KIND_INSTANCE, "t", name);
-		strcpy(o->spec.network, "n");
-		snprintf(o->spec.host, sizeof(o->spec.host), "h%u", dice(HOSTS));
-		snprintf(text, sizeof(text), "10.0.0.%u", i + 1);
-		o->spec.addresses.v = calloc(1, sizeof(*o->spec.addresses.v));
-		o->spec.addresses.n = 1;
-		ip_addr_parse(text, &o->spec.addresses.v[0].ip);
+		o = vmc_instance(i, dice(HOSTS));
 		o->spec.mac[5] = dice(256);
-		put(v, &o->o);
+		vmc_put(v, &o->o);
 	}
 	vmc_end(&v->engine, revision);
 }
@@ -359,7 +264,7 @@ static void settle(struct vmc *v)
 			arrive(v, i);
 	}
 	for (unsigned int round = 0; round < 5000; round++) {
-		work(v);
+		vmc_run(v);
 		for (unsigned int i = 0; i < HOSTS; i++) {
 			hear(&agents[i]);
 			if (agents[i].session && agents[i].session->retry_ns) {
@@ -382,19 +287,19 @@ static void test_misfortunes(void **state)
 {
 	struct event_base *base = event_base_new();
 	struct model_set set;
-	struct vmc v;
+	struct vmc v = {};
 
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
 	printf("# seed %u\n", seed);
 	vmc_setup(&v, &set, base);
-	declare_fabric(&v);
+	vmc_declare_fabric(&v, HOSTS);
 	for (uint64_t step = 3; step < STEPS; step++) {
 		unsigned int i = dice(HOSTS);
 
 		if (dice(2))
 			change(&v, step);
-		work(&v);
+		vmc_run(&v);
 		hear(&agents[dice(HOSTS)]);
 		if (!dice(8))
 			misfortune(&v, &agents[i], i);
