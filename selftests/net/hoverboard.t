@@ -53,6 +53,15 @@ for h in c d; do
 	number "hoverboard $h has carried its part" "$(through $h)" -gt 20
 	is "hoverboard $h has compiled no flow for it" "$(used $h up0 punted)" 0
 done
+sent() { ask a "[.hoverboards[].$1] | add" hoverboard list; }
+number "host a: packets of its flows to hoverboards" "$(sent packets)" -gt 20
+number "and their bytes" "$(sent bytes)" -gt 2000
+has "the table says so, too" "$(ctl a hoverboard list)" 'PACKETS +BYTES'
+before=$(through c)
+number "a hoverboard: packets sent on" "$(ask c .forwarded.packets hoverboard list)" -ge "$before"
+before=$(used c up0 out_bytes)
+number "and bytes" "$(ask c .forwarded.bytes hoverboard list)" -ge "$before"
+has "in words" "$(ctl c hoverboard list)" 'Sent on: [0-9,]+ packets, [0-9.]+ [KMG]?i?B'
 stream counted red-1 red-2 "$(ip4 red-2)" 1000 1000
 is "numbered packets arrive once and in order" "$(stream_result counted)" \
 	"received 1000 lost 0 twice 0 late 0"
