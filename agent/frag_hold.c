@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 
 #include <agent/flow_table.h>
+#include <agent/xsk.h>
 #include <mirach/port.h>
 
 #define BUCKETS 256u
@@ -45,10 +46,10 @@ struct datagram {
 
 struct frag_hold {
 	const uint32_t *secret;
-	unsigned int max, n_held, n_datagrams;
+	unsigned int max, n_held, n_buffers, n_datagrams;
 	TAILQ_HEAD(, datagram) ages;	/* oldest first */
 	LIST_HEAD(bucket, datagram) buckets[BUCKETS];
-	uint16_t held[OWNERS];		/* frames of each owner */
+	uint16_t buffers[OWNERS];	/* held by each owner's frames */
 	uint16_t datagrams[OWNERS];
 };
 
@@ -198,18 +199,26 @@ static int insert(struct datagram *d, const struct fragment *at, const struct io
 	return 0;
 }
 
+/* A frame is a chain of them, each full but the last. */
+static unsigned int buffers_of(const struct iovec *frame)
+{
+	return frame->iov_len <= XSK_BUFFER ? 1 : (frame->iov_len + XSK_BUFFER - 1) / XSK_BUFFER;
+}
+
 static int hold(struct frag_hold *h, struct datagram *d, const struct fragment *at,
 		const struct iovec *frame)
 {
+	unsigned int n = buffers_of(frame);
 	int err;
 
-	if (h->n_held >= h->max || h->held[d->owner] >= FRAG_HOLD_OWNER)
+	if (h->n_buffers + n > h->max || h->buffers[d->owner] + n > FRAG_HOLD_OWNER)
 		return -REASON_FRAGMENT_LIMIT;
 	err = insert(d, at, frame);
 	if (err)
 		return err;
 	d->n_held++;
-	h->held[d->owner]++;
+	h->buffers[d->owner] += n;
+	h->n_buffers += n;
 	h->n_held++;
 	return FRAG_HELD;
 }
@@ -257,7 +266,8 @@ static bool take_next(struct frag_hold *h, struct datagram *d, struct iovec *ret
 		*ret = p->frame;
 		p->frame = (struct iovec){};
 		d->n_held--;
-		h->held[d->owner]--;
+		h->buffers[d->owner] -= buffers_of(ret);
+		h->n_buffers -= buffers_of(ret);
 		h->n_held--;
 		return true;
 	}

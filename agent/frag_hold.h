@@ -10,8 +10,8 @@
  * first one is known. The fast path remembers ports itself (bpf/fragment.h); what
  * arrives before them waits here. A frame waits where it lies: what is kept is an
  * iovec. Every owner (flow_owner(): a vport, a class of fabric senders) has a
- * bounded number of frames and of datagrams, and so have all together; a held frame is one
- * buffer of the socket, so that frames bound bytes as well.
+ * bounded number of the socket's buffers and of datagrams, and so have all together: a long
+ * frame lies in several buffers, and what is held must leave some to receive with.
  *
  * Pure: no I/O, time is an argument. One thread owns it.
  */
@@ -25,7 +25,7 @@
 #include <mirach/parse.h>
 
 #define FRAG_HOLD_NS 1000000000ull	/* how long the first may be late */
-#define FRAG_HOLD_OWNER 64u		/* frames, and datagrams, of one owner */
+#define FRAG_HOLD_OWNER 64u		/* buffers, and datagrams, of one owner */
 #define FRAG_HOLD_MAX 1024u		/* of all together */
 
 /* Says beside 0 (go on) and -enum drop_reason. */
@@ -33,7 +33,7 @@
 
 struct frag_hold;
 
-/* @secret: FLOW_SECRET_WORDS words; @max: frames of all owners, at most FRAG_HOLD_MAX. 0 or -ENOMEM. */
+/* @secret: FLOW_SECRET_WORDS words; @max: buffers of all owners, at most FRAG_HOLD_MAX. 0 or -ENOMEM. */
 int frag_hold_new(const uint32_t *secret, unsigned int max, struct frag_hold **ret);
 void frag_hold_free(struct frag_hold *h);	/* NULL is allowed; frames that are still held are forgotten */
 

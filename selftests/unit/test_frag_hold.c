@@ -8,6 +8,7 @@
  * once, and nothing may be left behind.
  */
 #include <agent/frag_hold.h>
+#include <agent/xsk.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,15 +46,21 @@ static struct fragment at(uint32_t id, unsigned int begin, unsigned int end, boo
 				  .is_last = last };
 }
 
-static int later(struct frag_hold *h, uint32_t slot, struct fragment place, int frame, uint64_t now)
+static int later_of(struct frag_hold *h, uint32_t slot, struct fragment place, int frame, size_t len,
+		    uint64_t now)
 {
 	struct flow_key key = key_of(slot, false);
-	struct iovec iov = { &frames[frame], 1 };
+	struct iovec iov = { &frames[frame], len };
 	int err = frag_hold_later(h, &key, &place, &iov, now);
 
 	if (!err)
 		assert_int_equal(key.sport, wire16(7));
 	return err;
+}
+
+static int later(struct frag_hold *h, uint32_t slot, struct fragment place, int frame, uint64_t now)
+{
+	return later_of(h, slot, place, frame, 1, now);
 }
 
 static int first(struct frag_hold *h, uint32_t slot, struct fragment place, uint64_t now)
@@ -144,6 +151,44 @@ static void a_flood_costs_its_owner_only(void **state)
 		for (int i = 0; i < 20; i++)
 			later(h, slot, at(i, 10, 20, false), 0, 0);
 	assert_int_equal(frag_hold_count(h), FRAG_HOLD_MAX);
+	frag_hold_free(h);
+}
+
+/* A frame of 9000 bytes lies in three buffers. What is taken gives back as many. */
+static void long_frames_count_by_their_buffers(void **state)
+{
+	struct frag_hold *h = make();
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < FRAG_HOLD_OWNER / 3; i++)
+			assert_int_equal(later_of(h, 5, at(1, 10 * i + 10, 10 * i + 20, false), i, 9000, 0),
+					 FRAG_HELD);
+		assert_int_equal(later_of(h, 5, at(2, 10, 20, false), 0, XSK_BUFFER + 1, 0),
+				 -REASON_FRAGMENT_LIMIT);
+		assert_int_equal(later_of(h, 5, at(2, 10, 20, false), 0, XSK_BUFFER, 0), FRAG_HELD);
+		assert_int_equal(later(h, 5, at(2, 20, 30, false), 0, 0), -REASON_FRAGMENT_LIMIT);
+		assert_int_equal(first(h, 5, at(1, 0, 10, false), 0), 0);
+		assert_int_equal(first(h, 5, at(2, 0, 10, false), 0), 0);
+		while (take(h, 5, 1) >= 0 || take(h, 5, 2) >= 0)
+			;
+		assert_int_equal(frag_hold_count(h), 0);
+		frag_hold_free(h);
+		h = make();
+	}
+	frag_hold_free(h);
+}
+
+/* However long the frames: a socket's buffers are never all held. */
+static void all_together_leave_buffers(void **state)
+{
+	struct frag_hold *h = make();
+
+	(void)state;
+	for (uint32_t slot = 1; slot < 100; slot++)
+		for (int i = 0; i < 20; i++)
+			later_of(h, slot, at(i, 10, 20, false), 0, 9000, 0);
+	assert_int_equal(frag_hold_count(h), FRAG_HOLD_MAX / 3);
 	frag_hold_free(h);
 }
 
@@ -320,6 +365,8 @@ int main(void)
 		cmocka_unit_test(open_datagram_gives_its_ports),
 		cmocka_unit_test(overlaps_are_named),
 		cmocka_unit_test(a_flood_costs_its_owner_only),
+		cmocka_unit_test(long_frames_count_by_their_buffers),
+		cmocka_unit_test(all_together_leave_buffers),
 		cmocka_unit_test(what_only_remembers_makes_room),
 		cmocka_unit_test(time_passes),
 		cmocka_unit_test(protocol_of_the_first),
