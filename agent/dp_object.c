@@ -171,6 +171,8 @@ static int share_maps(struct dp *dp)
 		if (bpf_map__is_internal(map))
 			continue;
 		owner = bpf_object__find_map_by_name(dp->skel->obj, bpf_map__name(map));
+		if (!owner && !bpf_map__pin_path(map))
+			continue;	/* its own */
 		err = owner ? bpf_map__set_pin_path(map, NULL) : -ENOENT;
 		if (!err)
 			err = bpf_map__reuse_fd(map, bpf_map__fd(owner));

@@ -32,12 +32,15 @@ static struct rtnl_link *describe(__u8 tunnel, __be16 port)
 		if (link) {
 			rtnl_link_vxlan_set_port(link, host16(port));
 			rtnl_link_vxlan_set_collect_metadata(link, 1);
+			rtnl_link_vxlan_set_learning(link, 0);
+			rtnl_link_vxlan_set_udp_zero_csum6_rx(link, 1);
 		}
 	} else {
 		link = rtnl_link_geneve_alloc();
 		if (link) {
 			rtnl_link_geneve_set_port(link, host16(port));
 			rtnl_link_geneve_set_flags(link, RTNL_LINK_GENEVE_F_COLLECT_METADATA, 1);
+			rtnl_link_geneve_set_udp_zero_csum6_rx(link, 1);
 		}
 	}
 	if (link)
@@ -72,17 +75,18 @@ static int del(struct nl_sock *nl, struct error *e)
 }
 
 /* The socket opens when the device comes up; the program is there by then. */
-static int guard_and_open(struct nl_sock *nl, struct dp *dp, struct error *e)
+static int guard_and_open(struct nl_sock *nl, struct dp *dp, int *ret_ifindex, struct error *e)
 {
 	struct rtnl_link *link, *change;
 	int err = netlink_link_find(nl, GRO_DEVICE, &link, e);
 
 	if (err)
 		return err;
+	*ret_ifindex = rtnl_link_get_ifindex(link);
 	change = rtnl_link_alloc();
 	netlink_ipv6_off(GRO_DEVICE);
-	err = change ? dp_port_attach(dp, PORT_NAME, rtnl_link_get_ifindex(link), DP_INGRESS,
-				      DP_HOOK_TCX, e) : error_set(e, -ENOMEM, "out of memory");
+	err = change ? dp_port_attach(dp, PORT_NAME, *ret_ifindex, DP_INGRESS, DP_HOOK_TCX,
+				      e) : error_set(e, -ENOMEM, "out of memory");
 	if (!err) {
 		rtnl_link_set_flags(change, IFF_UP);
 		err = netlink_errno(rtnl_link_change(nl, link, change, 0));
@@ -94,7 +98,7 @@ static int guard_and_open(struct nl_sock *nl, struct dp *dp, struct error *e)
 	return err;
 }
 
-static int make(struct dp *dp, __u8 tunnel, __be16 port, struct error *e)
+static int make(struct gro *g, struct dp *dp, struct error *e)
 {
 	struct nl_sock *nl;
 	int err = netlink_open(&nl, e);
@@ -102,26 +106,37 @@ static int make(struct dp *dp, __u8 tunnel, __be16 port, struct error *e)
 	if (err)
 		return err;
 	err = del(nl, e);
-	if (!err && tunnel != TUNNEL_GRE)
-		err = add(nl, tunnel, port, e);
-	if (!err && tunnel != TUNNEL_GRE)
-		err = guard_and_open(nl, dp, e);
-	if (err)
+	if (!err && g->tunnel != TUNNEL_GRE)
+		err = add(nl, g->tunnel, g->port, e);
+	if (!err && g->tunnel != TUNNEL_GRE)
+		err = guard_and_open(nl, dp, &g->ifindex, e);
+	if (err) {
+		g->ifindex = 0;
 		del(nl, NULL);
+	}
 	nl_socket_free(nl);
 	return err;
 }
 
-void gro_keep(struct gro *g, struct dp *dp, __u8 tunnel, __be16 port)
+void gro_keep(struct gro *g, struct dp *dp, uint32_t slot, const struct port *uplink)
 {
 	struct error e = {};
 
-	if (g->tried && g->tunnel == tunnel && g->port == port)
+	if (!g->slot)
+		g->slot = slot;
+	if (g->tried && g->tunnel == uplink->tunnel && g->port == uplink->tunnel_port)
 		return;
-	*g = (struct gro){ .tunnel = tunnel, .port = port, .tried = true };
-	if (make(dp, tunnel, port, &e))
+	*g = (struct gro){ .tunnel = uplink->tunnel, .port = uplink->tunnel_port, .tried = true,
+			   .slot = g->slot };
+	if (make(g, dp, &e))
 		log_warn("tunnelled segments will not be put together on the way in, unless another "
 			 "tunnel of the kernel's has the port", "error", e.text);
+}
+
+void gro_leave(struct gro *g, uint32_t slot)
+{
+	if (g->slot == slot)
+		g->slot = 0;
 }
 
 int gro_remove(struct error *e)

@@ -250,14 +250,16 @@ static void set_flag(struct vport *v, uint32_t flag, bool on)
 	v->port.flags = on ? v->port.flags | flag : v->port.flags & ~flag;
 }
 
-/* A member that comes or goes is a change of the slot. */
+/* Whose frames are this port's, too: a bond's members, and the tunnel device. A change is one of the slot. */
 static void look_at_members(struct vport *v, const struct port_tools *t)
 {
-	int members[NL_MEMBERS_MAX] = {};
+	int members[PORT_MEMBERS_MAX] = {};
 	unsigned int n = 0;
 
 	if (!strcmp(v->link.kind, "bond"))
 		nl_link_members(t->nl, v->link.ifindex, members, &n);
+	if (t->gro->slot == v->slot && t->gro->ifindex)
+		members[n++] = t->gro->ifindex;
 	if (n == v->n_members && !memcmp(members, v->members, sizeof(members)))
 		return;
 	memcpy(v->members, members, sizeof(members));
@@ -282,6 +284,7 @@ static void look(struct vport *v, const struct port_tools *t)
 		memcpy(v->port.mac, v->link.mac, ETH_ADDR_LEN);
 	look_at_members(v, t);
 	set_flag(v, PORT_REDIRECT_PEER, !v->uplink && is_veth(v) && v->link.peer_elsewhere);
+	set_flag(v, PORT_NO_TUNNELLED, !v->uplink && !is_veth(v));
 }
 
 static unsigned int next(struct vport *v, uint64_t now_ns)
@@ -387,6 +390,17 @@ static void take_redirects(const struct vport *v)
 		ethtool_feature_set(v->device, GRO, true);
 }
 
+static void keep_gro(struct vport *v, const struct port_tools *t)
+{
+	if (!v->uplink || !v->life.attached)
+		return;
+	if (v->hook == DP_HOOK_TCX)
+		gro_keep(t->gro, t->dp, v->slot, &v->port);
+	else
+		gro_leave(t->gro, v->slot);
+	look_at_members(v, t);
+}
+
 /* The slot first, so that the program knows the port when the first frame comes. */
 static int attach(struct vport *v, const struct port_tools *t, struct error *e)
 {
@@ -437,8 +451,7 @@ void port_settle(struct vport *v, const struct port_tools *t, uint64_t now_ns)
 		v->unprepared = (struct error){};
 	finish_for_peer(v);
 	take_redirects(v);
-	if (v->uplink && v->life.attached && v->hook == DP_HOOK_TCX)
-		gro_keep(t->gro, t->dp, v->port.tunnel, v->port.tunnel_port);
+	keep_gro(v, t);
 	if (publish(v, t, v->life.attached, &e))
 		log_error("port not written", "port", v->port.name, "error", e.text);
 	describe(v);
@@ -448,6 +461,7 @@ void port_remove(const struct port_tools *t, uint32_t slot, const char *name)
 {
 	struct error e = {};
 
+	gro_leave(t->gro, slot);
 	underlay_local_release(t->underlay, slot);
 	if (*name && dp_port_detach(t->dp, name, &e))
 		log_error("port not detached", "port", name, "error", e.text);

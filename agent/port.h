@@ -26,6 +26,8 @@
 #define PORT_VPORT_PREFIX "vport-"	/* names of ports, as in map ports and of links */
 #define PORT_UPLINK_PREFIX "uplink-"
 
+#define PORT_MEMBERS_MAX (NL_MEMBERS_MAX + 1)	/* a bond's, and the device of gro.h */
+
 /* What ports do their work with. */
 struct port_tools {
 	struct dp *dp;
@@ -52,7 +54,7 @@ struct vport {
 	uint16_t vlan[2];
 	struct port port;		/* wanted content of the slot; ifindex as if the device were there */
 	struct nl_link link;		/* device as last seen, ifindex 0 = absent */
-	int members[NL_MEMBERS_MAX];	/* of a bond, their ifindexes */
+	int members[PORT_MEMBERS_MAX];	/* devices whose frames are this port's, their ifindexes */
 	unsigned int n_members;
 	struct port_life life;
 	char driver[32];

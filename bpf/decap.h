@@ -176,6 +176,8 @@ static __always_inline int decap(struct pkt *pkt, const struct port *port)
 		return verdict;
 	if (vni > 0xffffff)
 		return DROP(UNKNOWN_VNI);
+	if (port->tunnel != TUNNEL_GRE && !port->vlan && hook_elsewhere(pkt))
+		return VERDICT_PASSED;
 	pkt->key.scope = SCOPE_FABRIC | vni;
 	pkt->from_fabric = 1;
 	if (HOOK_TAGS_BESIDE && port->vlan && hook_tag_pop(pkt, 1))

@@ -40,7 +40,7 @@ static __always_inline int ingress(struct pkt *pkt, HOOK_CTX *ctx)
 	port = port_get(pkt->port);
 	if (!port)
 		return DROP(NO_PORT);
-	verdict = decap(pkt, port);
+	verdict = hook_is_unwrapped(pkt, port) ? hook_unwrapped(pkt) : decap(pkt, port);
 	if (verdict == VERDICT_PASSED && port->flags & PORT_HOVERBOARD)
 		return reflect(pkt);
 	if (verdict)

@@ -21,6 +21,9 @@
  *   hook_encap(pkt, n, ip, udp)   n bytes for outer headers in front, of which ip and udp are theirs
  *   hook_front(pkt, n)            n bytes in front of the frame, which is payload from then on
  *   hook_decap(pkt, n)            n bytes of outer headers off the front
+ *   hook_elsewhere(pkt)           true: leave it to the stack, which takes the outer headers off better (unwrap.h)
+ *   hook_is_unwrapped(pkt, port)  true: it comes from there, and
+ *   hook_unwrapped(pkt)           says of it what decap() says of others: CONTINUE, or a drop
  *   hook_set_len(pkt, len)        cut or extend the end
  *   hook_quote(pkt, quote, room)  Ethernet header, `room` open bytes, and the first `quote` bytes behind the header
  *   hook_load(pkt, at, buf, len)  bytes of the frame from offset `at` on, across buffers

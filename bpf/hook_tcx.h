@@ -27,6 +27,7 @@
 #define HOOK_TAGS_BESIDE 1
 
 #include <bpf/pkt.h>
+#include <bpf/unwrap.h>
 #include <maps/port.h>
 
 /* A macro of the kernel's header, which type information does not carry. */
@@ -218,6 +219,21 @@ static __always_inline long hook_decap(struct pkt *pkt, __u32 n)
 	return 0;
 }
 
+static __always_inline int hook_elsewhere(struct pkt *pkt)
+{
+	return unwrap_elsewhere(pkt);
+}
+
+static __always_inline int hook_is_unwrapped(struct pkt *pkt, const struct port *port)
+{
+	return pkt->ctx->ifindex != port->ifindex;
+}
+
+static __always_inline int hook_unwrapped(struct pkt *pkt)
+{
+	return unwrap_back(pkt) ? CONTINUE : DROP(NO_PORT);
+}
+
 static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
 {
 	long err = bpf_skb_change_tail(pkt->ctx, len, 0);
@@ -290,6 +306,8 @@ static __always_inline int hook_redirect(struct pkt *pkt, __u32 slot)
 
 	if (!port || !port->ifindex || port->flags & PORT_MUTED)
 		return HOOK_DROP;
+	if (port->flags & PORT_NO_TUNNELLED && pkt->from_fabric)
+		unwrap_note(pkt);
 	if (!(port->flags & PORT_REDIRECT_PEER))
 		return bpf_redirect(port->ifindex, 0);
 	bpf_skb_change_type(pkt->ctx, 0);	/* PACKET_HOST: it is for the guest */

@@ -121,6 +121,24 @@ static __always_inline long hook_decap(struct pkt *pkt, __u32 n)
 	return hook_shrink(pkt, n);
 }
 
+static __always_inline int hook_elsewhere(struct pkt *pkt)
+{
+	(void)pkt;
+	return 0;
+}
+
+static __always_inline int hook_is_unwrapped(struct pkt *pkt, const struct port *port)
+{
+	(void)pkt, (void)port;
+	return 0;
+}
+
+static __always_inline int hook_unwrapped(struct pkt *pkt)
+{
+	(void)pkt;
+	return DROP(NO_PORT);
+}
+
 static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
 {
 	long err = bpf_xdp_adjust_tail(pkt->ctx, (int)len - (int)hook_frame_len(pkt));

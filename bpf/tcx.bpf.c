@@ -3,7 +3,7 @@
  * tcx.bpf.c - the fast path on tcx (and clsact before 6.6): two entry programs
  *
  *   mirach_tcx_egress    on vports, ingress side: frames from guests
- *   mirach_tcx_ingress   on uplinks, ingress side: frames from the fabric
+ *   mirach_tcx_ingress   on uplinks, ingress side: frames from the fabric; also on the tunnel device of unwrap.h
  *
  * The same path as xdp.bpf.c over another hook, for ports whose guests send
  * super-packets. The maps are shared through their pins.

@@ -188,6 +188,10 @@ enum {
 };
 
 enum {
+	BPF_F_TUNINFO_IPV6 = 1,
+};
+
+enum {
 	BPF_F_ADJ_ROOM_FIXED_GSO = 1,
 	BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 = 2,
 	BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 = 4,
@@ -207,6 +211,25 @@ enum {
 enum bpf_adj_room_mode {
 	BPF_ADJ_ROOM_NET = 0,
 	BPF_ADJ_ROOM_MAC = 1,
+};
+
+struct bpf_tunnel_key {
+	__u32 tunnel_id;
+	union {
+		__u32 remote_ipv4;
+		__u32 remote_ipv6[4];
+	};
+	__u8 tunnel_tos;
+	__u8 tunnel_ttl;
+	union {
+		__u16 tunnel_ext;
+		__be16 tunnel_flags;
+	};
+	__u32 tunnel_label;
+	union {
+		__u32 local_ipv4;
+		__u32 local_ipv6[4];
+	};
 };
 
 #endif

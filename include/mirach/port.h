@@ -38,8 +38,8 @@ _Static_assert(sizeof(struct port_bucket) == 64, "a bucket is one cache line");
 #define PORT_REDIRECT_PEER 1u			/* tcx may hand frames straight to the guest's end of a veth */
 #define PORT_MUTED 2u				/* the device is down: tcx redirects nothing to it, as XDP finds no device in port_devs */
 #define PORT_FINISHES 4u			/* for agents: one of them switched a checksum offload off, the guest's or the uplink's */
-
 #define PORT_HOVERBOARD 8u			/* uplink: sends on what is for endpoints elsewhere, and answers S-BFD */
+#define PORT_NO_TUNNELLED 16u			/* vport: the device takes no super-packet that remembers a tunnel (a tap) */
 
 /* Entry of map ports. */
 struct port {
@@ -89,7 +89,7 @@ _Static_assert(sizeof(struct neighbour) == 12, "neighbour layout");
  * agent adds to the drops as hub_overflow).
  */
 struct usage {
-	__u64 in;				/* frames that arrived at the port's program */
+	__u64 in;				/* frames that arrived at the port's program; twice if passed and then unwrapped by the kernel */
 	__u64 in_bytes;
 	__u64 out;				/* frames redirected on towards their destination */
 	__u64 out_bytes;			/* of the inner frames, as they leave: before encapsulation */

@@ -109,6 +109,7 @@ int fixture_unload(void **state)
 		return 0;
 	flow_table_free(fixture.table);
 	policy_free(fixture.policy);
+	mirach_tcx__destroy(fixture.tcx);
 	mirach_xdp__destroy(fixture.skel);
 	return 0;
 }

@@ -53,6 +53,7 @@ struct underlay_shape {
 
 struct fixture {
 	struct mirach_xdp *skel;
+	struct mirach_tcx *tcx;		/* over the same maps; loaded by the first fire_super() */
 	struct world world;
 	struct policy *policy;
 	struct flow_table *table;
@@ -107,6 +108,9 @@ const struct shot *fire(enum entry entry, uint32_t slot, const void *frame, size
 const struct shot *fire_without_headroom(enum entry entry, uint32_t slot, const void *frame, size_t len);
 const struct shot *fire_egress(int vport, const void *frame, size_t len);
 const struct shot *fire_ingress(const void *frame, size_t len);
+/* A super-packet through the programs of tcx, from a guest or (ENTRY_INGRESS) the fabric. */
+const struct shot *fire_super(enum entry entry, uint32_t slot, const void *frame, size_t len,
+			      uint32_t gso_size);
 /* Builds and fires. */
 const struct shot *fire_spec(int vport, const struct packet_spec *spec);
 /* The punted frame of @shot comes back from the coprocessor with @verdict. */

@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,16 +169,19 @@ static void find_fate(struct shot *shot, const struct book *before, const struct
 	}
 }
 
-static void assert_action_fits(const struct shot *shot, enum entry entry)
+static void assert_action_fits(const struct shot *shot, enum entry entry, bool tcx)
 {
-	static const uint32_t action[] = {
-		[FATE_OUT] = XDP_REDIRECT, [FATE_REPLIED] = XDP_REDIRECT, [FATE_PASSED] = XDP_PASS,
-		[FATE_PUNTED] = XDP_REDIRECT, [FATE_DROPPED] = XDP_DROP,
+	static const uint32_t action[][2] = {
+		[FATE_OUT] = { XDP_REDIRECT, TC_ACT_REDIRECT },
+		[FATE_REPLIED] = { XDP_REDIRECT, TC_ACT_REDIRECT },
+		[FATE_PASSED] = { XDP_PASS, TC_ACT_OK },
+		[FATE_PUNTED] = { XDP_REDIRECT, TC_ACT_REDIRECT },
+		[FATE_DROPPED] = { XDP_DROP, TC_ACT_SHOT },
 	};
 
 	if (shot->fate == FATE_NONE)
 		fail_msg("a frame without a fate; the program returned %u", shot->action);
-	assert_int_equal(shot->action, action[shot->fate]);
+	assert_int_equal(shot->action, action[shot->fate][tcx]);
 	/* a socket is no port; an answer goes back to the port, a hoverboard's to a host */
 	if (entry != ENTRY_FEED && (shot->fate != FATE_REPLIED || shot->slot != SLOT_UPLINK))
 		assert_int_equal(!!shot->delivered,
@@ -222,19 +226,77 @@ static void run(struct shot *shot, enum entry entry, uint32_t slot, const void *
 	shot->len = opts.data_size_out;
 }
 
-static const struct shot *fire_with(enum entry entry, uint32_t slot, const void *frame, size_t len,
-				    uint32_t meta)
+/* The second object over the first one's maps, as the agent loads them. */
+static void load_tcx(void)
+{
+	struct bpf_map *map, *owner;
+
+	fixture.tcx = mirach_tcx__open();
+	assert_non_null(fixture.tcx);
+	memcpy(fixture.tcx->rodata, fixture.skel->rodata, sizeof(*fixture.tcx->rodata));
+	bpf_object__for_each_map(map, fixture.tcx->obj) {
+		owner = bpf_object__find_map_by_name(fixture.skel->obj, bpf_map__name(map));
+		if (bpf_map__is_internal(map) || !owner)
+			continue;
+		bpf_map__set_pin_path(map, NULL);
+		assert_int_equal(bpf_map__reuse_fd(map, bpf_map__fd(owner)), 0);
+	}
+	assert_int_equal(mirach_tcx__load(fixture.tcx), 0);
+}
+
+static void run_super(struct shot *shot, enum entry entry, uint32_t slot, const void *frame,
+		      size_t len, uint32_t gso_size)
+{
+	struct __sk_buff ctx = { .ifindex = fixture.ifindex[slot], .gso_size = gso_size };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len,
+		    .data_out = shot->bytes, .data_size_out = sizeof(shot->bytes),
+		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
+	const struct bpf_program *program;
+
+	if (!fixture.tcx)
+		load_tcx();
+	program = entry == ENTRY_EGRESS ? fixture.tcx->progs.mirach_tcx_egress :
+					  fixture.tcx->progs.mirach_tcx_ingress;
+	memset(shot, 0, sizeof(*shot));
+	if (bpf_prog_test_run_opts(bpf_program__fd(program), &opts))
+		fail_msg("test run of a super-packet of %zu bytes: %m", len);
+	shot->action = opts.retval;
+	shot->len = opts.data_size_out;
+}
+
+static struct shot *next_shot(void)
 {
 	static struct shot shots[4];
 	static unsigned int turn;
-	static struct book before[SLOTS], after[SLOTS];
-	struct shot *shot = &shots[turn++ % 4];
+
+	return &shots[turn++ % 4];
+}
+
+static struct book before[SLOTS], after[SLOTS];
+
+static const struct shot *fire_with(enum entry entry, uint32_t slot, const void *frame, size_t len,
+				    uint32_t meta)
+{
+	struct shot *shot = next_shot();
 
 	read_books(before);
 	run(shot, entry, slot, frame, len, meta);
 	read_books(after);
 	find_fate(shot, before, after, entry == ENTRY_RESUME);
-	assert_action_fits(shot, entry);
+	assert_action_fits(shot, entry, false);
+	return shot;
+}
+
+const struct shot *fire_super(enum entry entry, uint32_t slot, const void *frame, size_t len,
+			      uint32_t gso_size)
+{
+	struct shot *shot = next_shot();
+
+	read_books(before);
+	run_super(shot, entry, slot, frame, len, gso_size);
+	read_books(after);
+	find_fate(shot, before, after, false);
+	assert_action_fits(shot, entry, true);
 	return shot;
 }
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <mirach_tcx.skel.h>
 #include <mirach_xdp.skel.h>
 
 /* Zeroes usage and drops of the fixture's slots. */

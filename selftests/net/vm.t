@@ -98,6 +98,7 @@ number "a super-packet leaves vm-1" "$(longest a vm-1 "$data" vm-1 red-4 "$(ip4 
 number "and crosses the wire whole, encapsulated" "$(longest core to-b udp vm-1 red-4 "$(ip6 red-4)")" -gt 9000
 number "another reaches vm-2 as it left vm-1" "$(longest a vm-2 "$data" vm-1 vm-2 "$(ip6 vm-2)")" -gt 9000
 number "and one comes to vm-1 from a container" "$(longest a vm-1 "$data" red-3 vm-1 "$(ip4 vm-1)")" -gt 9000
+number "one from another host, without its tunnel" "$(longest a vm-1 "$data" red-4 vm-1 "$(ip4 vm-1)")" -gt 9000
 
 # ---- two queues ------------------------------------------------------------
 
