@@ -13,6 +13,7 @@
  *   hook_frame_len(pkt)           bytes of the whole frame, all buffers
  *   hook_wire_len(pkt)            bytes of the longest IP packet the frame becomes on the wire
  *   hook_segments(pkt)            packets the frame becomes on the wire
+ *   hook_is_flood(pkt)            true: the frame would become more than SEGMENTS_MAX packets
  *   hook_ifindex(ctx)             device the frame came in by
  *   HOOK_TAGS_BESIDE              the outermost VLAN tag is held beside the frame, not in it
  *   hook_tagged(ctx)              a VLAN tag is held beside the frame: its VID | FLOW_VLAN_PRESENT

@@ -36,6 +36,9 @@
 
 #define EALREADY 114			/* errno of the kernel's */
 
+/* A packet of 64 KiB in segments of 128 bytes. A queue of the kernel's takes 1000 packets. */
+#define SEGMENTS_MAX 512u
+
 /* Enough for a tagged outer IPv6 encapsulation and inner IPv6 with its TCP header. */
 #define HOOK_LINEAR_BYTES 160
 
@@ -103,6 +106,17 @@ static __always_inline __u32 hook_segments(const struct pkt *pkt)
 	if (!gso_size)
 		return 1;
 	return (pkt->frame.end - pkt->frame.l4 - hook_l4_len(pkt) + gso_size - 1) / gso_size;
+}
+
+/*
+ * By their number, not by their size: GRO makes super-packets of one-byte segments when an
+ * application sends such, but never of so many.
+ */
+static __always_inline int hook_is_flood(const struct pkt *pkt)
+{
+	__u32 gso_size = pkt->ctx->gso_size;
+
+	return gso_size && pkt->frame.end - pkt->frame.l4 > SEGMENTS_MAX * gso_size;
 }
 
 static __always_inline __u32 hook_ifindex(struct __sk_buff *skb)

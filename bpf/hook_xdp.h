@@ -47,6 +47,12 @@ static __always_inline __u32 hook_wire_len(const struct pkt *pkt)
 	return pkt->frame.end - pkt->frame.l3;
 }
 
+static __always_inline int hook_is_flood(const struct pkt *pkt)
+{
+	(void)pkt;
+	return 0;
+}
+
 static __always_inline __u32 hook_segments(const struct pkt *pkt)
 {
 	(void)pkt;

@@ -94,6 +94,8 @@ static __always_inline int path_flow(struct pkt *pkt)
 	struct flow *flow = flow_lookup_3(pkt, addrs);
 	int verdict;
 
+	if (hook_is_flood(pkt))
+		return DROP(SEGMENTS);
 	if (!flow && pkt->frame.fragment) {
 		verdict = fragment_follow(pkt);
 		if (verdict)

@@ -364,6 +364,21 @@ static const struct shot *fragment_tiny(void)
 	return fire_spec(WEB_1, &spec);
 }
 
+/* 600 segments of a byte; of 2 bytes they would be 300. (A test run's super-packet cannot be encapsulated.) */
+static const struct shot *segments(void)
+{
+	struct packet_spec spec = to_remote;
+	uint8_t buf[FRAME_MAX_BYTES];
+	size_t len;
+
+	spec.proto = PROTO_TCP;
+	spec.payload = 600;
+	learn_vport(WEB_1, &spec);
+	len = packet_build(&spec, buf);
+	assert_dropped(fire_super(ENTRY_EGRESS, WORLD_SLOT(WEB_1), buf, len, 2), REASON_NO_HEADROOM);
+	return fire_super(ENTRY_EGRESS, WORLD_SLOT(WEB_1), buf, len, 1);
+}
+
 static const struct shot *fragment_form(void)
 {
 	return fragment(IPV4_MF | 1, 9);
@@ -400,6 +415,7 @@ static const struct {
 	{ REASON_L4_HEADER, l4_header },
 	{ REASON_NOT_LINEAR, not_linear },
 	{ REASON_IP_SOURCE, ip_source },
+	{ REASON_SEGMENTS, segments },
 	{ REASON_MULTICAST, multicast },
 	{ REASON_NO_PORT, no_port },
 	{ REASON_SPOOFED_SOURCE, spoofed_source },

@@ -105,7 +105,7 @@ def vnet_lies(ether, v4):
     udp = bytes(ether / v4 / UDP(sport=5, dport=6) / bytes(3000))
     for frame in tcp, udp, tcp[:60], udp[:42], bytes(ether / v4)[:34], tcp[:14]:
         for gso_type in 0, 1, 3, 4, 5, 0x81, 0x77:      # none, TCP4, UDP, TCP6, UDP segments, ECN, no such
-            for gso_size in 0, 64, 1400, 65535:      # of 1 byte: a burst that overflows queues of the kernel's
+            for gso_size in 0, 1, 64, 1400, 65535:
                 for csum_start, csum_offset in (0, 0), (34, 16), (34, 65535), (65535, 16), (len(frame), 0):
                     yield struct.pack("<BBHHHH", 1, gso_type, 54, gso_size, csum_start, csum_offset) + frame
             yield struct.pack("<BBHHHH", 0, gso_type, 65535, 1400, 0, 0) + frame
