@@ -18,6 +18,7 @@ $(addprefix $(bench)/,testrun pump memory delay talk store_load):
 $(patsubst %,$(bench)/%.o,testrun world pump): private C_FLAGS += -I$(bench)
 $(patsubst %,$(bench)/%.o,testrun world pump): | $(BENCH_SKELS)
 $(patsubst %,$(bench)/%.o,testrun world): | $(SKELS)
+benchtools: $(bench)/bench_entry.bpf.o
 $(bench)/bench_%.bpf.o: selftests/bench/%.bpf.c
 	@mkdir -p $(@D)
 	$(call run,BPF)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
