@@ -85,7 +85,7 @@ ok "two more take their share, nothing is led twice or by nobody" soon 60 shared
 is "without hosts a change is programmed nowhere" "$(change 0 1)" false
 revision=$(jq .revision "$TMP/changed")
 behind() { ask c1 "/v1/programming?wait=1$1" | jq -r '.missing | sort_by(.[1:] | tonumber? // 99) | join(" ")'; }
-all_names=$(echo $(seq -f h%g 0 $((hosts - 1))))
+all_names=$(seq -s ' ' -f h%g 0 $((hosts - 1)))
 named() { [[ $(behind "$1") == "$all_names" ]]; }
 ok "all hosts are named, whoever leads them" soon 30 named "&revision=$revision"
 ok "and when asked for everything up to now" soon 30 named ""
