@@ -81,7 +81,7 @@ for family in 4 6; do
 	ok "IPv$family with a TTL of 1 arrives in the same subnet" last_hop red-1 "$("ip$family" red-3)"
 	before=$(used b red-4 replied)
 	fails "IPv$family with a TTL of 1 does not cross the gateway" last_hop red-4 "$("ip$family" red-2)"
-	number "and the gateway says so" $(($(used b red-4 replied) - before)) -ge 2
+	number "and the gateway says so" $(($(used b red-4 replied) - before)) -ge 1
 done
 
 books_close

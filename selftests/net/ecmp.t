@@ -114,7 +114,7 @@ is "a restart loses no packet" "$(stream_end calm)" "lost 0 twice 0 late 0"
 stream hit red-1 red-3 "$(ip4 red-3)" 500
 stream_moves hit 300
 before=$(left_by up0)
-sleep 0.5
+stream_moves hit 200
 router=core
 (($(left_by up0) - before > 50)) || router=second
 for h in a b; do on $router ip link set dev to-$h down; done

@@ -24,11 +24,16 @@ done
 
 # hangs FROM TO ADDRESS: the connection opens, and no full segment arrives.
 hangs() {
-	background "$2" "$TMP/socat" timeout 8 socat -u "TCP6-LISTEN:5001,reuseaddr,ipv6only=0" "CREATE:$TMP/arrived"
+	local receiver sender
+	background "$2" "$TMP/socat" socat -u "TCP6-LISTEN:5001,reuseaddr,ipv6only=0" "CREATE:$TMP/arrived"
+	receiver=$!
 	payload
-	on "$1" timeout 2 socat -u "OPEN:$TMP/payload" "TCP:$3:5001,retry=100,interval=0.05" || true
-	[[ -e $TMP/arrived && ! -s $TMP/arrived ]]
+	background "$1" "$TMP/sender" socat -u "OPEN:$TMP/payload" "TCP:$3:5001,retry=100,interval=0.05"
+	sender=$!
+	soon 10 test -e "$TMP/arrived" && soon 10 sends_again "$1" && [[ ! -s $TMP/arrived ]] || return 1
+	end "$sender" && end "$receiver"
 }
+sends_again() { on "$1" ss -Hti 'dport = 5001' | grep -q retrans:; }
 
 # clamped: the MSS values in the SYNs that red-3 sees and sends, while red-1 connects.
 segment_sizes() { # ADDRESS
