@@ -302,10 +302,11 @@ static void on_go(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* Answering a large transaction is not part of the turn that took it into the set. */
 static void on_settled(void *arg, int64_t revision)
 {
 	(void)revision;
-	lane_go(arg);
+	lane_go_later(arg);
 }
 
 static int lane_init(struct lane *lane, struct fm *fm, const char *prefix, const char *head_key)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * replica.c - a model_set that follows the store
+ *
+ * A transaction of many objects is read in several turns of the loop, and then goes
+ * into the set as a whole; what comes behind it waits.
  */
 #include <ctl/controller/replica.h>
 
@@ -11,12 +14,30 @@
 #include <lib/log.h>
 
 #define RETRY_MS 500			/* until the store is asked again */
+#define SLICE 512u			/* objects read in one turn of the loop */
+
+/* One object of a transaction that is being read. */
+struct coming {
+	bool del;
+	char *key;			/* value is in the same block */
+	struct store_kv kv;
+	struct object *object;		/* once it is read; NULL: deleted, or not readable */
+};
+
+/* A transaction that is being read. */
+struct incoming {
+	struct incoming *next;
+	int64_t revision;
+	unsigned int n, n_read;
+	struct coming v[];
+};
 
 struct replica {
 	struct store *store;
 	struct model_set *set;
 	struct store_watch *watch;
-	struct event *retry;
+	struct event *retry, *go_on;	/* go_on: there is something incoming */
+	struct incoming *first, **end;
 	struct replica_listener *listeners;
 	int64_t revision;
 	uint32_t round;			/* of reading everything; objects not met in it are gone */
@@ -49,15 +70,24 @@ static void tell_settled(struct replica *r, int64_t revision)
 			l->settled(l->arg, revision);
 }
 
-static void put(struct replica *r, const struct store_kv *kv)
+/* NULL: said why. */
+static struct object *load(const struct store_kv *kv)
 {
-	struct object *o, *old, *now;
 	struct error e = {};
+	struct object *o;
 
-	if (model_load(kv->key, kv->value, kv->value_len, kv->mod_revision, &o, &e)) {
-		log_error("an object of the store cannot be read and is left out", "error", e.text);
+	if (!model_load(kv->key, kv->value, kv->value_len, kv->mod_revision, &o, &e))
+		return o;
+	log_error("an object of the store cannot be read and is left out", "error", e.text);
+	return NULL;
+}
+
+static void put(struct replica *r, struct object *o)
+{
+	struct object *old, *now;
+
+	if (!o)
 		return;
-	}
 	tell_changing(r, o->kind, o->tenant, o->name, o);
 	old = model_set_put(r->set, o, &now);
 	now->round = r->round;
@@ -146,6 +176,104 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	read_all(arg);
 }
 
+/* Transactions that take several turns. */
+
+static void incoming_free(struct incoming *in)
+{
+	for (unsigned int i = 0; i < in->n; i++) {
+		free(in->v[i].key);
+		model_free(in->v[i].object);
+	}
+	free(in);
+}
+
+static void drop_incoming(struct replica *r)
+{
+	struct incoming *in;
+
+	while ((in = r->first)) {
+		r->first = in->next;
+		incoming_free(in);
+	}
+	r->end = &r->first;
+	event_del(r->go_on);
+}
+
+static void *must(void *memory)
+{
+	if (memory)
+		return memory;
+	log_error("out of memory while objects changed; starting again from the store");
+	abort();
+}
+
+/* What the store shows is gone when its callback returns. */
+static void coming_copy(struct coming *to, const struct store_event *from)
+{
+	size_t key_len = strlen(from->kv.key) + 1;
+
+	to->del = from->del;
+	to->kv = from->kv;
+	to->key = must(malloc(key_len + from->kv.value_len + 1));
+	to->kv.key = memcpy(to->key, from->kv.key, key_len);
+	to->kv.value = memcpy(to->key + key_len, from->kv.value, from->kv.value_len + 1);
+}
+
+static void go_on(struct replica *r)
+{
+	static const struct timeval now = {};
+
+	event_add(r->go_on, &now);
+}
+
+static void come_in(struct replica *r, const struct store_change *c)
+{
+	struct incoming *in = must(calloc(1, sizeof(*in) + c->n * sizeof(in->v[0])));
+
+	in->revision = c->revision;
+	in->n = c->n;
+	for (unsigned int i = 0; i < c->n; i++)
+		coming_copy(&in->v[i], &c->events[i]);
+	*r->end = in;
+	r->end = &in->next;
+	go_on(r);
+}
+
+static void take_in(struct replica *r, struct incoming *in)
+{
+	for (unsigned int i = 0; i < in->n; i++) {
+		if (in->v[i].del)
+			del(r, in->v[i].key);
+		else
+			put(r, in->v[i].object);
+		in->v[i].object = NULL;
+	}
+	tell_settled(r, in->revision);
+}
+
+static void on_go_on(evutil_socket_t fd, short what, void *arg)
+{
+	struct replica *r = arg;
+	struct incoming *in = r->first;
+	struct coming *one;
+
+	(void)fd;
+	(void)what;
+	for (unsigned int n = 0; n < SLICE && in->n_read < in->n; n++) {
+		one = &in->v[in->n_read++];
+		one->object = one->del ? NULL : load(&one->kv);
+	}
+	if (in->n_read == in->n) {
+		r->first = in->next;
+		if (!r->first)
+			r->end = &r->first;
+		take_in(r, in);
+		incoming_free(in);
+	}
+	if (r->first)
+		go_on(r);
+}
+
 static void on_change(void *arg, const struct store_change *c)
 {
 	struct replica *r = arg;
@@ -155,14 +283,19 @@ static void on_change(void *arg, const struct store_change *c)
 			 "error", c->text);
 		store_watch_cancel(r->watch);
 		r->watch = NULL;
+		drop_incoming(r);
 		read_all(r);
+		return;
+	}
+	if (r->first || c->n > SLICE) {
+		come_in(r, c);
 		return;
 	}
 	for (unsigned int i = 0; i < c->n; i++) {
 		if (c->events[i].del)
 			del(r, c->events[i].kv.key);
 		else
-			put(r, &c->events[i].kv);
+			put(r, load(&c->events[i].kv));
 	}
 	tell_settled(r, c->revision);
 }
@@ -184,7 +317,7 @@ static void on_page(void *arg, const struct store_reply *reply)
 	}
 	for (unsigned int i = 0; i < reply->n; i++)
 		if (!is_known(r, &reply->kvs[i]))
-			put(r, &reply->kvs[i]);
+			put(r, load(&reply->kvs[i]));
 	if (reply->more)
 		return;
 	r->reading = false;
@@ -213,8 +346,12 @@ struct replica *replica_new(struct event_base *base, struct store *store, struct
 	r->store = store;
 	r->set = set;
 	strncpy(r->prefix, prefix, sizeof(r->prefix) - 1);
+	r->end = &r->first;
 	r->retry = evtimer_new(base, on_retry, r);
-	if (!r->retry) {
+	r->go_on = r->retry ? evtimer_new(base, on_go_on, r) : NULL;
+	if (!r->go_on) {
+		if (r->retry)
+			event_free(r->retry);
 		free(r);
 		return NULL;
 	}
@@ -227,7 +364,9 @@ void replica_free(struct replica *r)
 	if (!r)
 		return;
 	store_watch_cancel(r->watch);
+	drop_incoming(r);
 	event_free(r->retry);
+	event_free(r->go_on);
 	r->freed = true;
 	if (!r->reading)
 		free(r);
