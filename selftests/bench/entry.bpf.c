@@ -25,7 +25,7 @@ int entry_pass(struct xdp_md *ctx)
 SEC("xdp")
 int entry_cpumap(struct xdp_md *ctx)
 {
-	return bpf_redirect_map(&cpus, 0, XDP_PASS);
+	return ctx->data ? bpf_redirect_map(&cpus, 0, XDP_PASS) : XDP_DROP;
 }
 
 char _license[] SEC("license") = "GPL";
