@@ -107,7 +107,7 @@ OFFLOAD_COLD=${OFFLOAD_COLD:-30}
 controller_start() {
 	mkdir -p "$TMP/controller"
 	background core "$TMP/controller.log" "$BUILD/mirach-controller" \
-		--store "sqlite:$TMP/controller/store.db" --api-socket "$TMP/api.sock" \
+		--store "${STORE:-sqlite:$TMP/controller/store.db}" --api-socket "$TMP/api.sock" \
 		--agents "$CONTROL" --ping-ms 1000 --offload-cold "$OFFLOAD_COLD" \
 		--ca "$CA/ca.crt" --cert "$CA/controller-c1.crt" --key "$CA/controller-c1.key"
 	CONTROLLER_PID=$!
