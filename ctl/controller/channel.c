@@ -142,10 +142,9 @@ static void on_programmed(void *arg, int err, const char *const *missing, unsign
 {
 	struct stream_wait *w = arg;
 
-	(void)err;
 	(void)missing;
 	(void)n;
-	say(w->stream, 'p', w->revision, "");
+	say(w->stream, 'p', w->revision, err == -ESTALE ? "moved" : "");
 	LIST_REMOVE(w, next);
 	free(w);
 }
@@ -160,8 +159,7 @@ static int wait_for(struct stream *s, uint64_t revision, struct error *e)
 	w->stream = s;
 	w->revision = revision;
 	LIST_INSERT_HEAD(&s->waits, w, next);
-	wait = programming_wait(vmc_programming(s->server->vmc), revision, clock_now_ns() + WAIT_NS,
-				on_programmed, w);
+	wait = vmc_wait(s->server->vmc, revision, clock_now_ns() + WAIT_NS, on_programmed, w);
 	if (wait)
 		w->wait = wait;		/* else it was answered, and @w is gone */
 	return 0;

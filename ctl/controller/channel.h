@@ -13,7 +13,8 @@
  *			 m N {message}		from the agent			 c N why	close it
  *			 t N bytes		taken so far			 l N		lost: look again
  *			 d N			detach
- *			 w REVISION		is it programmed?		 p REVISION	yes
+ *			 w REVISION		is it programmed?		 p REVISION	yes; or
+ *									 p REVISION moved  ask those who lead now
  *			 b REVISION		who is behind?			 b REVISION host ...
  *			 o, x, q N {permit}	permits.h			 k, r, u N {permit}	its answers
  *
@@ -37,7 +38,7 @@ void channel_server_free(struct channel_server *c);	/* NULL is allowed; before i
 
 /* The front ends' end: a stream to each leader that is asked for. */
 struct channels;
-/* What a leader was asked for and will not answer any more: @tracks is handed over. */
+/* What a leader was asked for and cannot answer any more: @tracks is handed over. */
 typedef void (*channel_orphan_fn)(void *arg, uint64_t revision, struct tracks *tracks);
 struct channels_options {
 	struct event_base *base;
@@ -53,7 +54,8 @@ const struct ofe_upstream *channels_to(struct channels *c, const char *address);
 
 /*
  * For `apply --wait` with several leaders: @t is held until the leader at @address has
- * programmed @revision; an orphan if it is gone. False: it cannot be asked now.
+ * programmed @revision; an orphan if it is gone, or hosts are another's since. It is asked
+ * once at a time. False: it cannot be asked now.
  */
 bool channels_wait(struct channels *c, const char *address, struct programming *p,
 		   struct track *t, uint64_t revision, uint64_t now_ns);

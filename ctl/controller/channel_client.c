@@ -154,13 +154,24 @@ static void let_go(struct held *h)
 	held_free(h);
 }
 
-static void on_programmed(struct channel *c, uint64_t revision)
+static void give_away(struct channel *c, struct held *h)
+{
+	c->all->o.orphan(c->all->o.arg, h->revision, &h->tracks);
+	held_free(h);
+}
+
+/* With a text: only hosts that others lead by now were missing. */
+static void on_programmed(struct channel *c, uint64_t revision, bool moved)
 {
 	struct held *h = LIST_FIRST(&c->held), *next;
 
 	for (; h; h = next) {
 		next = LIST_NEXT(h, next);
-		if (h->revision == revision)
+		if (h->revision != revision)
+			continue;
+		if (moved)
+			give_away(c, h);
+		else
 			let_go(h);
 	}
 }
@@ -206,7 +217,7 @@ static int handle(struct channel *c, const struct channel_frame *f, struct error
 			on_session(c, r, f);
 		return 0;
 	case 'p':
-		on_programmed(c, f->n);
+		on_programmed(c, f->n, *f->text);
 		return 0;
 	case 'b':
 		on_behind(c, f->n, f->text);
@@ -234,10 +245,8 @@ static void down(struct channel *c, const char *why)
 	for (unsigned int b = 0; b < BUCKETS; b++)
 		while ((r = LIST_FIRST(&c->sessions[b])))
 			lose(r);
-	while ((h = LIST_FIRST(&c->held))) {
-		c->all->o.orphan(c->all->o.arg, h->revision, &h->tracks);
-		held_free(h);
-	}
+	while ((h = LIST_FIRST(&c->held)))
+		give_away(c, h);
 	if (c->bev)
 		bufferevent_free(c->bev);
 	c->bev = NULL;
@@ -346,8 +355,14 @@ bool channels_wait(struct channels *all, const char *address, struct programming
 		   struct track *t, uint64_t revision, uint64_t now_ns)
 {
 	struct channel *c = channel_to(all, address);
-	struct held *h = c && c->up ? calloc(1, sizeof(*h)) : NULL;
+	struct held *h;
 
+	if (!c || !c->up)
+		return false;
+	LIST_FOREACH(h, &c->held, next)
+		if (h->programming == p && h->revision == revision)
+			return true;
+	h = calloc(1, sizeof(*h));
 	if (!h)
 		return false;
 	h->programming = p;

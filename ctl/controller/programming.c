@@ -17,7 +17,8 @@
 struct track {
 	uint64_t revision, start_ns;
 	uint64_t holders;
-	bool open, concerned, lost;
+	bool open, concerned;
+	int err;			/* what a holder ended with */
 };
 
 struct programming_wait {
@@ -134,13 +135,13 @@ static void answer(struct programming *p, struct programming_wait *w, int err,
 }
 
 /* Answers all that wait for what is now known. A callback may wait anew, so it starts over. */
-static void answer_ready(struct programming *p, uint64_t revision, bool lost)
+static void answer_ready(struct programming *p, uint64_t revision, int err)
 {
 	struct programming_wait *w = p->waits;
 
 	while (w) {
 		if (is_over(p, w)) {
-			answer(p, w, lost && !w->all && w->revision == revision ? -EIO : 0, NULL, 0);
+			answer(p, w, !w->all && w->revision <= revision ? err : 0, NULL, 0);
 			w = p->waits;
 		} else {
 			w = w->next;
@@ -151,15 +152,15 @@ static void answer_ready(struct programming *p, uint64_t revision, bool lost)
 static void finish(struct programming *p, struct track *t, uint64_t now_ns)
 {
 	uint64_t revision = t->revision;
-	bool lost = t->lost;
+	int err = t->err;
 
-	if (t->concerned && t->start_ns && !lost) {
+	if (t->concerned && t->start_ns && !err) {
 		p->samples[p->n_samples++ % SAMPLES] = now_ns - t->start_ns;
 		p->programmed++;
 	}
 	index_del(&p->live, t);
 	free(t);
-	answer_ready(p, revision, lost);
+	answer_ready(p, revision, err);
 }
 
 struct track *programming_open(struct programming *p, uint64_t start_ns)
@@ -183,14 +184,14 @@ void programming_close(struct programming *p, struct track *t, uint64_t revision
 	t->revision = revision;
 	t->open = false;
 	if (index_add(&p->live, t))
-		t->lost = true;
+		t->err = -EIO;
 	if (!t->holders)
 		finish(p, t, now_ns);
 }
 
-static void let_go(struct programming *p, struct track *t, bool lost, uint64_t now_ns)
+static void let_go(struct programming *p, struct track *t, int err, uint64_t now_ns)
 {
-	t->lost |= lost;
+	t->err = t->err ?: err;
 	if (!--t->holders && !t->open)
 		finish(p, t, now_ns);
 }
@@ -201,7 +202,7 @@ static void lose_half(struct programming *p, struct tracks *t, uint64_t now_ns)
 	unsigned int half = t->n / 2;
 
 	for (unsigned int i = 0; i < half; i++)
-		let_go(p, t->v[i], true, now_ns);
+		let_go(p, t->v[i], -EIO, now_ns);
 	t->n -= half;
 	memmove(t->v, t->v + half, t->n * sizeof(t->v[0]));
 }
@@ -218,7 +219,7 @@ void tracks_add(struct programming *p, struct tracks *to, struct track *t, uint6
 		struct track **v = realloc(to->v, cap * sizeof(*v));
 
 		if (!v) {
-			t->lost = true;
+			t->err = -EIO;
 			return;
 		}
 		to->v = v;
@@ -237,11 +238,16 @@ void tracks_move(struct programming *p, struct tracks *to, struct tracks *from, 
 
 void tracks_release(struct programming *p, struct tracks *t, uint64_t now_ns)
 {
+	tracks_end(p, t, 0, now_ns);
+}
+
+void tracks_end(struct programming *p, struct tracks *t, int err, uint64_t now_ns)
+{
 	struct tracks gone = *t;
 
 	*t = (struct tracks){};
 	for (unsigned int i = 0; i < gone.n; i++)
-		let_go(p, gone.v[i], false, now_ns);
+		let_go(p, gone.v[i], err, now_ns);
 	free(gone.v);
 }
 

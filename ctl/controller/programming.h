@@ -61,6 +61,8 @@ uint64_t programming_revision(const struct programming *p);	/* the newest one cl
 void tracks_add(struct programming *p, struct tracks *to, struct track *t, uint64_t now_ns);
 void tracks_move(struct programming *p, struct tracks *to, struct tracks *from, uint64_t now_ns);
 void tracks_release(struct programming *p, struct tracks *t, uint64_t now_ns);
+/* Lets go of what did not come about: @err is what waiters are told, 0 as if it had. */
+void tracks_end(struct programming *p, struct tracks *t, int err, uint64_t now_ns);
 bool tracks_hold(const struct tracks *t, uint64_t revision);
 /* Hands @t over to another holder. */
 void tracks_take(struct tracks *to, struct tracks *from);
@@ -70,7 +72,7 @@ void tracks_take(struct tracks *to, struct tracks *from);
  * anything up to it.
  * Calls @fn once: @err 0: every concerned host has it. -ETIMEDOUT: those that have
  * not are @missing[0..n). -EIO: a host was away for so long that nobody knows.
- * -ECANCELED: the controller stops, or the shard went elsewhere.
+ * -ESTALE: a host is another leader's since, who is to be asked. -ECANCELED: the controller stops.
  */
 struct programming_wait;
 typedef void (*programming_fn)(void *arg, int err, const char *const *missing, unsigned int n);

@@ -96,6 +96,14 @@ static void say_to_leader(void *arg, const char *host, char kind, uint64_t n, co
 		channels_say(r->channels, l->channel, kind, n, text);
 }
 
+/* Else what we could say of our hosts would leave out some that are ours, or nobody's. */
+static bool agreed(void *arg)
+{
+	const struct roles *r = arg;
+
+	return r->shards && shards_agreed(r->shards) && !event_pending(r->moved, EV_TIMEOUT, NULL);
+}
+
 /*
  * A revision is everywhere when we have programmed our hosts and the other leaders say
  * that they have theirs. This is counted apart from our own: they ask us the same.
@@ -103,7 +111,44 @@ static void say_to_leader(void *arg, const char *host, char kind, uint64_t n, co
 struct own_part {
 	struct roles *roles;
 	struct tracks tracks;
+	uint64_t revision;
 };
+
+/* To be asked once more, when every shard has a leader that can be; one of a revision. */
+struct orphan {
+	struct orphan *next;
+	struct tracks tracks;
+	uint64_t revision;
+	bool own;			/* we have not answered ourselves */
+};
+
+static void adopt(struct roles *r, uint64_t revision, struct tracks *tracks, bool own)
+{
+	struct orphan *o = r->orphans;
+
+	while (o && o->revision != revision)
+		o = o->next;
+	if (o) {
+		o->own |= own;
+		tracks_release(r->everywhere, tracks, clock_now_ns());
+		return;
+	}
+	o = calloc(1, sizeof(*o));
+	if (!o) {
+		tracks_end(r->everywhere, tracks, -EIO, clock_now_ns());
+		return;
+	}
+	o->revision = revision;
+	o->own = own;
+	tracks_take(&o->tracks, tracks);
+	o->next = r->orphans;
+	r->orphans = o;
+}
+
+static void adopt_orphan(void *arg, uint64_t revision, struct tracks *tracks)
+{
+	adopt(arg, revision, tracks, false);
+}
 
 static void own_part_done(void *arg, int err, const char *const *missing, unsigned int n)
 {
@@ -111,32 +156,12 @@ static void own_part_done(void *arg, int err, const char *const *missing, unsign
 
 	(void)missing;
 	(void)n;
-	if (err != -ECANCELED)
+	if (err == -ESTALE)
+		adopt(own->roles, own->revision, &own->tracks, true);
+	else if (err != -ECANCELED)
 		tracks_release(own->roles->everywhere, &own->tracks, clock_now_ns());
 	free(own->tracks.v);
 	free(own);
-}
-
-/* To be asked once more, when every shard has a leader that can be. */
-struct orphan {
-	struct orphan *next;
-	struct tracks tracks;
-	uint64_t revision;
-};
-
-static void adopt_orphan(void *arg, uint64_t revision, struct tracks *tracks)
-{
-	struct roles *r = arg;
-	struct orphan *o = calloc(1, sizeof(*o));
-
-	if (!o) {
-		tracks_release(r->everywhere, tracks, clock_now_ns());
-		return;
-	}
-	o->revision = revision;
-	tracks_take(&o->tracks, tracks);
-	o->next = r->orphans;
-	r->orphans = o;
 }
 
 /* Each leader but us once; false: one of them cannot be asked. */
@@ -157,20 +182,28 @@ static bool ask_others(struct roles *r, struct track *t, uint64_t revision)
 	return all;
 }
 
-static void ask_all(struct roles *r, struct track *t, uint64_t revision)
+static void ask_ourselves(struct roles *r, struct track *t, uint64_t revision)
 {
 	struct own_part *own = calloc(1, sizeof(*own));
+
+	if (!own)
+		return;
+	own->roles = r;
+	own->revision = revision;
+	tracks_add(r->everywhere, &own->tracks, t, clock_now_ns());
+	vmc_wait(r->vmc, revision, UINT64_MAX, own_part_done, own);
+}
+
+static void ask_all(struct roles *r, struct track *t, uint64_t revision, bool own)
+{
 	struct tracks again = {};
 
 	if (r->shards && !ask_others(r, t, revision)) {
 		tracks_add(r->everywhere, &again, t, clock_now_ns());
-		adopt_orphan(r, revision, &again);
+		adopt(r, revision, &again, false);
 	}
-	if (!own)
-		return;
-	own->roles = r;
-	tracks_add(r->everywhere, &own->tracks, t, clock_now_ns());
-	programming_wait(vmc_programming(r->vmc), revision, UINT64_MAX, own_part_done, own);
+	if (own)
+		ask_ourselves(r, t, revision);
 }
 
 static void settled(void *arg, uint64_t revision)
@@ -179,7 +212,7 @@ static void settled(void *arg, uint64_t revision)
 	struct track *t = programming_open(r->everywhere, 0);
 
 	if (t)
-		ask_all(r, t, revision);
+		ask_all(r, t, revision, true);
 	programming_close(r->everywhere, t, revision, clock_now_ns());
 }
 
@@ -199,7 +232,7 @@ static void on_orphans(evutil_socket_t fd, short what, void *arg)
 	r->orphans = NULL;
 	for (; o; o = next) {
 		next = o->next;
-		ask_all(r, o->tracks.v[0], o->revision);
+		ask_all(r, o->tracks.v[0], o->revision, o->own);
 		free_orphan(r, o);
 	}
 }
@@ -306,6 +339,7 @@ static int start_vmc(struct roles *r, struct event_base *base, struct error *e)
 		.regional = fm_replica(r->fm, SCOPE_TENANT),
 		.global = fm_replica(r->fm, SCOPE_GLOBAL),
 		.owns = r->o.channel ? owns : NULL,
+		.agreed = r->o.channel ? agreed : NULL,
 		.settled = r->o.channel ? settled : NULL,
 		.say = r->o.channel ? say_to_leader : NULL,
 		.term = r->o.channel ? term : NULL,

@@ -314,6 +314,14 @@ bool shards_lead(const struct shards *s, const char *host)
 	return shard->ours && store_election_is_leader(shard->election);
 }
 
+bool shards_agreed(const struct shards *s)
+{
+	for (const struct shard *i = s->v; i < s->v + s->o.n; i++)
+		if (i->ours != !strcmp(i->leader.name, s->name))
+			return false;
+	return true;
+}
+
 const struct shard_leader *shards_leader(const struct shards *s, const char *host)
 {
 	const struct shard *shard = &s->v[ring_shard(host, s->o.n)];

@@ -54,6 +54,8 @@ int shards_new(const struct shards_options *o, struct shards **ret, struct error
 void shards_free(struct shards *s);	/* what we lead goes to others when the leases end */
 
 bool shards_lead(const struct shards *s, const char *host);	/* we do */
+/* Is what we lead what the store says we do? Not while a shard comes or goes. */
+bool shards_agreed(const struct shards *s);
 const struct shard_leader *shards_leader(const struct shards *s, const char *host);
 /* Of whoever leads the host: higher with every leader, also with one that began anew. 0: nobody known. */
 int64_t shards_term(const struct shards *s, const char *host);

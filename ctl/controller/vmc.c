@@ -244,6 +244,15 @@ struct programming *vmc_programming(struct vmc *v)
 	return v->programming;
 }
 
+struct programming_wait *vmc_wait(struct vmc *v, uint64_t revision, uint64_t deadline_ns,
+				  programming_fn fn, void *arg)
+{
+	if (!v->o.agreed || v->o.agreed(v->o.arg))
+		return programming_wait(v->programming, revision, deadline_ns, fn, arg);
+	fn(arg, -ESTALE, NULL, 0);
+	return NULL;
+}
+
 /* Sessions. */
 
 static void close_session(struct vmc_session *s, const char *why)

@@ -44,6 +44,8 @@ struct vmc_options {
 	 */
 	void (*say)(void *arg, const char *host, char kind, uint64_t n, const char *text);
 	int64_t (*term)(void *arg, const char *host);
+	/* Do we and the store agree on what we lead? NULL: they always do. */
+	bool (*agreed)(void *arg);
 	/* All changes of a revision have come in. NULL: nobody wants to know. */
 	void (*settled)(void *arg, uint64_t revision);
 	void *arg;
@@ -76,6 +78,9 @@ int vmc_permit(struct vmc *v, char kind, uint64_t n, const char *text, size_t le
 void vmc_permit_gone(struct vmc *v, const void *to);	/* cannot be answered any more */
 
 struct programming *vmc_programming(struct vmc *v);	/* of the hosts we lead */
+/* Waits for those; also -ESTALE while it is open which they are. */
+struct programming_wait *vmc_wait(struct vmc *v, uint64_t revision, uint64_t deadline_ns,
+				  programming_fn fn, void *arg);
 
 struct vmc_stats {
 	unsigned int hosts, owned, connected, in_step;

@@ -5,6 +5,7 @@
 #include <ctl/controller/vmc_engine.h>
 
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,8 +162,8 @@ static void empty_host(struct vmc_engine *e, struct vmc_host *h)
 {
 	objset_done(&h->desired);
 	objset_done(&h->pending);
-	tracks_release(e->programming, &h->tracks, e->now_ns);
-	tracks_release(e->programming, &h->sent, e->now_ns);
+	tracks_end(e->programming, &h->tracks, h->owned ? 0 : -ESTALE, e->now_ns);
+	tracks_end(e->programming, &h->sent, h->owned ? 0 : -ESTALE, e->now_ns);
 	objset_done(&h->told);
 	h->under_way = false;
 }

@@ -4,6 +4,7 @@
  */
 #include <ctl/controller/vmc_engine.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,7 +172,7 @@ static void work_on(struct vmc_engine *e, struct vmc_dirty *d)
 		else if (host->under_way)
 			tracks_move(e->programming, &host->sent, &d->tracks, e->now_ns);
 		else
-			tracks_release(e->programming, &d->tracks, e->now_ns);
+			tracks_end(e->programming, &d->tracks, host->owned ? 0 : -ESTALE, e->now_ns);
 	} else {
 		if (objset_put(&host->pending, d->id, &(struct digest){}) < 0)
 			must(NULL);

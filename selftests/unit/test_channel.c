@@ -62,9 +62,22 @@ static void say(void *arg, const char *host, char kind, uint64_t n, const char *
 	channels_say(s->channels, s->other->address, kind, n, text);
 }
 
-static void no_orphans(void *arg, uint64_t revision, struct tracks *tracks)
+static struct tracks orphan;
+static uint64_t orphan_revision;
+
+static void take_orphan(void *arg, uint64_t revision, struct tracks *tracks)
 {
-	(void)arg, (void)revision, (void)tracks;
+	(void)arg;
+	orphan_revision = revision;
+	tracks_take(&orphan, tracks);
+}
+
+static bool disagreed;
+
+static bool agreed(void *arg)
+{
+	(void)arg;
+	return !disagreed;
 }
 
 /* ---- agents in memory ---- */
@@ -186,7 +199,7 @@ static void start(struct side *s, struct side *other, const char *name)
 	const struct pki_request r = { .role = TLS_CONTROLLER, .name = name, .days = 2 };
 	char f[3][PKI_PATH_LEN];
 	struct tls_files files = { f[0], f[1], f[2] };
-	struct channels_options o = { base, &files, no_orphans, s, &s->vmc };
+	struct channels_options o = { base, &files, take_orphan, s, &s->vmc };
 	struct error e = {};
 
 	files_of(name, f);
@@ -194,7 +207,8 @@ static void start(struct side *s, struct side *other, const char *name)
 		fail_msg("%s", e.text);
 	s->other = other;
 	snprintf(s->address, sizeof(s->address), "127.0.0.1:%d", free_port());
-	s->vmc.o = (struct vmc_options){ .owns = owns, .say = say, .term = term, .arg = s };
+	s->vmc.o = (struct vmc_options){ .owns = owns, .say = say, .term = term,
+					.agreed = agreed, .arg = s };
 	vmc_setup(&s->vmc, &s->set, base);
 	vmc_declare_fabric(&s->vmc, 3);
 	vmc_begin(&s->vmc.engine, 0, 0);
@@ -330,12 +344,59 @@ static void test_session_elsewhere(void **state)
 	until(are_up);
 }
 
+/* Is @revision programmed at b's hosts? A track in hands that let go when it is, or an orphan. */
+static void ask_b(struct programming *p, uint64_t revision)
+{
+	struct track *t = programming_open(p, 0);
+
+	orphan_revision = 0;
+	assert_true(channels_wait(a.channels, b.address, p, t, revision, 0));
+	assert_true(channels_wait(a.channels, b.address, p, t, revision, 0));	/* asked once */
+	programming_close(p, t, revision, 0);
+	expect_int("held until b says so", (long)programming_stats(p).under_way, 1);
+}
+
+static struct programming *everywhere;
+static bool is_everywhere(void) { return !programming_stats(everywhere).under_way; }
+static bool is_asked(void) { return programming_stats(b.vmc.programming).waiting; }
+static bool is_orphan(void) { return orphan_revision; }
+
+/* Whoever waits is not told "programmed" when a host that lacks it goes to another leader. */
+static void test_moved(void **state)
+{
+	(void)state;
+	everywhere = programming_new(&(struct programming_options){});
+	vmc_begin(&b.vmc.engine, 0, 0);
+	vmc_put(&b.vmc, &vmc_instance(2, 1)->o);	/* h1 gets it, h2 is not connected */
+	vmc_end(&b.vmc.engine, 5);
+	vmc_run(&b.vmc);
+	ask_b(everywhere, 5);
+	until(is_asked);
+	expect_int("h2 has not got it", is_orphan() || is_everywhere(), 0);
+	b.led = "h1";
+	vmc_shards_moved(&b.vmc);
+	until(is_orphan);
+	expect_int("of revision", (long)orphan_revision, 5);
+	tracks_release(everywhere, &orphan, 0);
+
+	disagreed = true;				/* what b leads is open */
+	ask_b(everywhere, 6);
+	until(is_orphan);
+	tracks_release(everywhere, &orphan, 0);
+	disagreed = false;
+	ask_b(everywhere, 5);
+	until(is_everywhere);
+	expect_int("b's part is programmed", is_orphan(), 0);
+	programming_free(everywhere);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_session_elsewhere),
 		cmocka_unit_test(test_unknown_and_bad),
 		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_moved),
 	};
 
 	return cmocka_run_group_tests_name("channel", tests, setup, teardown);

@@ -170,6 +170,27 @@ static void test_taken_over(void **state)
 	expect_int("the end", end.err, -ECANCELED);
 }
 
+/* A host that another controller leads now has not got it, as far as we know. */
+static void test_moved(void **state)
+{
+	struct programming *p = begin();
+	struct tracks stays = hold(p, 2), goes = {};
+	struct told exact = {}, older = {};
+
+	(void)state;
+	tracks_add(p, &goes, stays.v[0], 0);
+	programming_from(p, 2);
+	programming_wait(p, 2, 1000, tell, &exact);
+	programming_wait(p, 1, 1000, tell, &older);
+	tracks_end(p, &goes, -ESTALE, 0);
+	expect_int("another host has not got it either", exact.calls, 0);
+	tracks_release(p, &stays, 0);
+	expect_int("the other leader is to be asked", exact.err, -ESTALE);
+	expect_int("also about what came before", older.err, -ESTALE);
+	expect_int("nothing was measured", (long)programming_stats(p).programmed, 0);
+	programming_free(p);
+}
+
 /* What is asked for without a revision: nobody may lack anything up to it. */
 static void test_everything(void **state)
 {
@@ -256,7 +277,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),	       cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_hands),	       cmocka_unit_test(test_away_too_long),
-		cmocka_unit_test(test_taken_over),     cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_taken_over),     cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_asking),
 	};
 
