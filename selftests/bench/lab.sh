@@ -97,6 +97,7 @@ routed() { # HOST-A HOST-B GUEST-A GUEST-B: 10.1.0.11 and 10.2.0.12
 
 # Words of fabric.sh, with the hosts next to each other: the first of a pair is .1.
 host4() { [[ $1 == [acegimo] ]] && echo 192.0.2.1 || echo 192.0.2.2; }
+host6() { printf '2001:db8:%x::2\n' "'$1"; }
 plug() {
 	pair "${HOST_OF[$1]}" "$1" "$1" eth0 "$GUEST_MTU"
 	on "$1" ip link set dev eth0 address "$(mac "$1")"
