@@ -26,7 +26,7 @@ $(FUZZ)/fuzz_etcd: $(call fuzz_objs,selftests/fuzz/fuzz_etcd.c ctl/controller/st
 $(FUZZ)/fuzz_channel: $(call fuzz_objs,selftests/fuzz/fuzz_channel.c ctl/controller/channel_frame.c \
 	ctl/controller/permits.c lib/addr.c lib/error.c)
 $(FUZZ)/fuzz_msg: $(call fuzz_objs,selftests/fuzz/fuzz_msg.c lib/msg.c lib/msg_host.c lib/objset.c lib/frame.c lib/error.c)
-$(FUZZ)/fuzz_model: $(call fuzz_objs,selftests/fuzz/fuzz_model.c ctl/controller/index.c ctl/controller/model*.c \
+$(FUZZ)/fuzz_model: $(call fuzz_objs,selftests/fuzz/fuzz_model.c ctl/controller/index.c ctl/controller/presence.c ctl/controller/model*.c \
 	ctl/controller/problems.c ctl/controller/validate*.c lib/*.c)
 $(call fuzz_objs,agent/*.c): | $(SKELS)
 $(FUZZERS):
