@@ -235,7 +235,7 @@ static __always_inline long hook_decap(struct pkt *pkt, __u32 n)
 
 static __always_inline int hook_elsewhere(struct pkt *pkt)
 {
-	return unwrap_elsewhere(pkt);
+	return unwrap_elsewhere(pkt->ctx);
 }
 
 static __always_inline int hook_is_unwrapped(struct pkt *pkt, const struct port *port)
@@ -245,7 +245,7 @@ static __always_inline int hook_is_unwrapped(struct pkt *pkt, const struct port 
 
 static __always_inline int hook_unwrapped(struct pkt *pkt)
 {
-	return unwrap_back(pkt) ? CONTINUE : DROP(NO_PORT);
+	return unwrap_back(pkt, pkt->ctx) ? CONTINUE : DROP(NO_PORT);
 }
 
 static __always_inline long hook_set_len(struct pkt *pkt, __u32 len)
@@ -321,7 +321,7 @@ static __always_inline int hook_redirect(struct pkt *pkt, __u32 slot)
 	if (!port || !port->ifindex || port->flags & PORT_MUTED)
 		return HOOK_DROP;
 	if (port->flags & PORT_NO_TUNNELLED && pkt->from_fabric)
-		unwrap_note(pkt);
+		unwrap_note(pkt->ctx);
 	if (!(port->flags & PORT_REDIRECT_PEER))
 		return bpf_redirect(port->ifindex, 0);
 	bpf_skb_change_type(pkt->ctx, 0);	/* PACKET_HOST: it is for the guest */

@@ -49,9 +49,8 @@ static __always_inline int unwrap_trusted(struct unwrap *u)
 }
 
 /* True: leave it to the stack. */
-static __always_inline int unwrap_elsewhere(struct pkt *pkt)
+static __always_inline int unwrap_elsewhere(struct __sk_buff *skb)
 {
-	struct __sk_buff *skb = pkt->ctx;
 	struct unwrap *u;
 	__u32 way;
 
@@ -69,9 +68,9 @@ static __always_inline int unwrap_elsewhere(struct pkt *pkt)
 }
 
 /* A frame of the fabric is about to enter a device that takes no packet with the mark. */
-static __always_inline void unwrap_note(struct pkt *pkt)
+static __always_inline void unwrap_note(const struct __sk_buff *skb)
 {
-	__u32 way = pkt->ctx->cb[0];
+	__u32 way = skb->cb[0];
 	struct unwrap *u;
 
 	if (!way)
@@ -82,10 +81,9 @@ static __always_inline void unwrap_note(struct pkt *pkt)
 }
 
 /* On the tunnel device: what decap() finds out on an uplink. Not of ours: false. */
-static __always_inline int unwrap_back(struct pkt *pkt)
+static __always_inline int unwrap_back(struct pkt *pkt, struct __sk_buff *skb)
 {
 	struct bpf_tunnel_key key = {};
-	struct __sk_buff *skb = pkt->ctx;
 	struct unwrap *u = unwrap_get();
 
 	if (!u || skb->priority != UNWRAP_MARK)
