@@ -43,7 +43,8 @@ payload() {
 	[[ -s $TMP/payload ]] || head -c "${PAYLOAD:-300000}" /dev/urandom >"$TMP/payload"
 }
 
-# transfer FROM TO ADDRESS [PORT]: a file over TCP arrives as it was sent.
+# transfer FROM TO ADDRESS [PORT]: a file over TCP arrives as it was sent. It is written in large
+# pieces, so that there are super-packets however fast the answers come.
 transfer() {
 	local port=${4:-5000} family=4 address=$3 receiver
 	[[ $3 == *:* ]] && family=6 address="[$3]"
@@ -52,7 +53,7 @@ transfer() {
 	background "$2" "$TMP/socat" timeout 60 socat -u \
 		"TCP$family-LISTEN:$port,reuseaddr" "CREATE:$TMP/arrived"
 	receiver=$!
-	on "$1" timeout 60 socat -u "OPEN:$TMP/payload" \
+	on "$1" timeout 60 socat -u -b 131072 "OPEN:$TMP/payload" \
 		"TCP$family:$address:$port,retry=100,interval=0.05" || {
 		end "$receiver"
 		return 1
