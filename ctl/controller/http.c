@@ -15,6 +15,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/http_struct.h>
 
 #include <lib/log.h>
 
@@ -174,10 +175,40 @@ bool http_line(struct http_request *r, const char *text)
 	return true;
 }
 
+/*
+ * libevent ends a reply when something has been written, and that may be what was sent
+ * before: over TLS it hears of it a little later. So it hears only when all is.
+ */
+static bufferevent_data_cb libevent_written;
+
+static void written(struct bufferevent *bev, void *arg)
+{
+	if (!evbuffer_get_length(bufferevent_get_output(bev)))
+		libevent_written(bev, arg);
+}
+
+static void tell_when_all_is_written(struct evhttp_connection *conn)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
+	bufferevent_data_cb read_cb, write_cb;
+	bufferevent_event_cb event_cb;
+	void *arg;
+
+	bufferevent_getcb(bev, &read_cb, &write_cb, &event_cb, &arg);
+	if (write_cb != written)
+		libevent_written = write_cb;
+	bufferevent_setcb(bev, read_cb, written, event_cb, arg);
+}
+
 void http_end(struct http_request *r)
 {
+	struct evhttp_connection *conn = evhttp_request_get_connection(r->req);
+	bool chunked = r->req->chunked;		/* else @conn may be gone with the reply */
+
 	let_go(r, 200);
 	evhttp_send_reply_end(r->req);
+	if (conn && chunked)
+		tell_when_all_is_written(conn);
 	request_free(r);
 }
 

@@ -69,6 +69,7 @@ has "host a: ingress too" "$(on a ip link show dev up0)" 'xdp '
 ok "red-1 pings red-2" pings red-1 "$(ip4 red-2)"
 ok "red-2 pings red-1" pings red-2 "$(ip4 red-1)"
 ok "TCP from red-1 to red-2" transfer red-1 red-2 "$(ip4 red-2)"
+ok "TCP from red-2 to red-1" transfer red-2 red-1 "$(ip4 red-1)"
 before=$(look drops 1 'map(.count[41]) | add')
 on red-1 ip neigh replace "$(ip6 red-2)" dev eth0 lladdr "$(mac red-2)"
 ok "no flow, no way: IPv6 does not pass" no_ping red-1 "$(ip6 red-2)"
