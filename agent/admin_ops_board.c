@@ -38,6 +38,9 @@ struct sent {
 		uint32_t index, nexthop;
 	} *flows;
 	uint32_t n, room;
+	struct carried {
+		double flows, packets, bytes;
+	} *carried;				/* by next hop: rows are few, flows may be a million */
 };
 
 static bool note_flow(struct flow_table *t, uint32_t index, void *arg)
@@ -69,15 +72,15 @@ static void add_number(cJSON *o, const char *field, double n)
 		cJSON_AddNumberToObject(o, field, n);
 }
 
-static void add_carried(cJSON *o, double flows, double packets, double bytes)
+static void add_carried(cJSON *o, const struct carried *c)
 {
-	add_number(o, "flows", flows);
-	add_number(o, "packets", packets);
-	add_number(o, "bytes", bytes);
+	add_number(o, "flows", c->flows);
+	add_number(o, "packets", c->packets);
+	add_number(o, "bytes", c->bytes);
 }
 
 /* To the row of the hoverboard, or gateway, that serves the slot now. */
-static void add_to_row(cJSON *rows, const struct ip_addr *addr, const struct flow_stats *stats)
+static void add_to_row(cJSON *rows, const struct ip_addr *addr, const struct carried *c)
 {
 	char text[IP_ADDR_STRLEN];
 	cJSON *row;
@@ -85,11 +88,11 @@ static void add_to_row(cJSON *rows, const struct ip_addr *addr, const struct flo
 	ip_addr_format(addr, text, sizeof(text));
 	cJSON_ArrayForEach(row, rows)
 		if (!strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(row, "address")), text))
-			add_carried(row, 1, stats->packets, stats->bytes);
+			add_carried(row, c);
 }
 
 /* The flows from *@at on whose counters lie close enough together to be read at once. */
-static int add_run(struct agent *a, cJSON *o, const struct sent *s, uint32_t *at)
+static int add_run(struct agent *a, const struct sent *s, uint32_t *at)
 {
 	const uint32_t first = s->flows[*at].index;
 	uint32_t i = *at, end = i;
@@ -100,12 +103,12 @@ static int add_run(struct agent *a, cJSON *o, const struct sent *s, uint32_t *at
 		end++;
 	err = dp_flow_stats_read(a->dp, first, s->flows[end - 1].index - first + 1, stats);
 	for (; !err && i < end; i++) {
-		const struct ip_addr *addr = &s->nexthops[s->flows[i].nexthop].remote;
+		const struct flow_stats *flow = &stats[s->flows[i].index - first];
+		struct carried *c = &s->carried[s->flows[i].nexthop];
 
-		add_to_row(cJSON_GetObjectItem(o, "hoverboards"), addr,
-			   &stats[s->flows[i].index - first]);
-		add_to_row(cJSON_GetObjectItem(o, "gateways"), addr,
-			   &stats[s->flows[i].index - first]);
+		c->flows++;
+		c->packets += flow->packets;
+		c->bytes += flow->bytes;
 	}
 	*at = end;
 	return err;
@@ -118,12 +121,23 @@ static int add_sent(struct agent *a, cJSON *o, struct error *e)
 
 	s.nexthops = dp_nexthops(a->dp, &s.n_nexthops);
 	s.flows = calloc(s.room, sizeof(*s.flows));
-	if (!s.flows)
+	s.carried = calloc(s.n_nexthops + 1, sizeof(*s.carried));
+	if (!s.flows || !s.carried) {
+		free(s.flows);
+		free(s.carried);
 		return error_set(e, -ENOMEM, "no memory for a list of flows");
+	}
 	flow_thread_call(a->flows, note_flows, &s);
 	for (uint32_t i = 0; i < s.n && !err;)
-		err = add_run(a, o, &s, &i);
+		err = add_run(a, &s, &i);
+	for (uint32_t i = 0; i < s.n_nexthops && !err; i++) {
+		if (!s.carried[i].flows)
+			continue;
+		add_to_row(cJSON_GetObjectItem(o, "hoverboards"), &s.nexthops[i].remote, &s.carried[i]);
+		add_to_row(cJSON_GetObjectItem(o, "gateways"), &s.nexthops[i].remote, &s.carried[i]);
+	}
 	free(s.flows);
+	free(s.carried);
 	return err ? error_set(e, err, "cannot read the counters of flows: %s", strerror(-err)) : 0;
 }
 
@@ -165,7 +179,7 @@ static void add_row(const struct hoverboard_view *v, void *arg)
 	cJSON_AddNumberToObject(row, "answered", v->answered);
 	cJSON_AddNumberToObject(row, "slots", v->slots);
 	cJSON_AddNumberToObject(row, "of_slots", v->of_slots);
-	add_carried(row, 0, 0, 0);
+	add_carried(row, &(struct carried){});
 	cJSON_AddItemToArray(cJSON_GetObjectItem(lists, v->gateway ? "gateways" : "hoverboards"), row);
 }
 

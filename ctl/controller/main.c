@@ -134,13 +134,24 @@ static int set_roles(struct roles_options *o, char *list)
 	return o->roles ? 0 : usage_error("--roles is a list of fm, vmc, ofe");
 }
 
-static int set_number(unsigned int *ret)
+static const char *option_name(int c)
 {
-	char *end;
+	size_t i = 0;
+
+	while (options[i].option.val != c)
+		i++;
+	return options[i].option.name;
+}
+
+static int set_number(int c, unsigned int *ret)
+{
+	char *end, what[80];
 	unsigned long n = strtoul(optarg, &end, 10);
 
-	if (!*optarg || *end || !n || n > 3600000)
-		return usage_error("a number from 1 to 3600000 is wanted");
+	if (!*optarg || *end || !n || n > 3600000) {
+		snprintf(what, sizeof(what), "--%s wants a number from 1 to 3600000", option_name(c));
+		return usage_error(what);
+	}
 	*ret = n;
 	return 0;
 }
@@ -179,19 +190,19 @@ static int set_option(struct options *o, int c)
 		o->roles.name = optarg;
 		return 0;
 	case 'N':
-		return set_number(&o->roles.shards);
+		return set_number(c, &o->roles.shards);
 	case 'I':
-		return set_number(&o->roles.http.idle_s);
+		return set_number(c, &o->roles.http.idle_s);
 	case 'm':
-		return set_number(&o->roles.http.connections_max);
+		return set_number(c, &o->roles.http.connections_max);
 	case 'p':
-		return set_number(&o->roles.ping_ms);
+		return set_number(c, &o->roles.ping_ms);
 	case 'u':
-		return set_number(&o->roles.usage_ms);
+		return set_number(c, &o->roles.usage_ms);
 	case 'O':
-		return set_number(&o->roles.cold_s);
+		return set_number(c, &o->roles.cold_s);
 	case 'M':
-		return set_number(&o->roles.offloads_max);
+		return set_number(c, &o->roles.offloads_max);
 	case 'r':
 		return set_vni_range(&o->roles.fm, optarg);
 	case 's':

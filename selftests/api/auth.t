@@ -119,7 +119,8 @@ def refuses_to_start(c):
             ("TLS without a key", ["--api", "127.0.0.1:1", "--ca", c.ca], "needs --ca, --cert and --key"),
             ("a listener without a port", ["--api-plain", "127.0.0.1"], "not an address with a port"),
             ("tokens that are not there", ["--tokens", "/nonexistent"], "cannot read"),
-            ("a range of VNIs that is none", ["--vni-range", "9-1"], "is like")):
+            ("a range of VNIs that is none", ["--vni-range", "9-1"], "is like"),
+            ("a number that is none", ["--api-connections", "many"], "--api-connections wants a number from 1")):
         done = run(binary, "--store", store, *words)
         tap.check(f"{what} is refused", done.returncode and why in done.stderr, done)
 

@@ -425,6 +425,14 @@ static void test_oracle(void **state)
 		objset_done(&agents[i]);
 }
 
+/* All there can be but announcements. */
+static void fill_set(struct model_set *set)
+{
+	for (unsigned int k = 0; k + 1 < COUNT(makers); k++)
+		for (unsigned int i = 0; i < makers[k].n; i++)
+			model_free(model_set_put(set, makers[k].make(i), NULL));
+}
+
 /* Loading everything at once comes to the same as change by change. */
 static void test_load(void **state)
 {
@@ -436,9 +444,7 @@ static void test_load(void **state)
 	(void)state;
 	model_set_init(&set);
 	vmc_init(&e, &set, NULL, NULL, p);
-	for (unsigned int k = 0; k + 1 < COUNT(makers); k++)
-		for (unsigned int i = 0; i < makers[k].n; i++)
-			model_free(model_set_put(&set, makers[k].make(i), NULL));
+	fill_set(&set);
 	vmc_loaded(&e, 42, 1);
 	assert_true(e.hosts.n == HOSTS);
 	for (size_t i = 0; (h = index_next(&e.hosts, &i));)
@@ -535,9 +541,7 @@ static void test_announcements(void **state)
 	seed = 11;
 	model_set_init(&set);
 	vmc_init(&e, &set, NULL, NULL, p);
-	for (unsigned int k = 0; k + 1 < COUNT(makers); k++)
-		for (unsigned int i = 0; i < makers[k].n; i++)
-			model_free(model_set_put(&set, makers[k].make(i), NULL));
+	fill_set(&set);
 	vmc_loaded(&e, 42, 1);
 	for (size_t i = 0; (h = index_next(&e.hosts, &i));)
 		remember(h);
